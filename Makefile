@@ -1,0 +1,67 @@
+# `make serve` and `make test` do all their set-up themselves: they need Python 3.11 to 3.13 and make.
+#
+#   PYTHON       the Python to make the virtual environment with
+#   TORCH_INDEX  where to take PyTorch from, for tests and training: on a machine without a GPU,
+#                https://download.pytorch.org/whl/cpu saves gigabytes
+
+PYTHON ?= python3
+TORCH_INDEX ?=
+VENV := .venv
+BIN := $(VENV)/bin
+# Every version is pinned, so that what worked when it was committed works today.
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: help serve test lint check train-extra lock clean
+
+help:
+	@echo "make serve   the page on http://127.0.0.1:8000"
+	@echo "make test    install what the tests need, then run linters and the whole suite"
+	@echo "make lint    linters and types alone"
+	@echo "make clean   remove the virtual environment and caches"
+
+serve: $(VENV)/.base
+	$(BIN)/penread serve
+
+test: lint
+	$(BIN)/python tests/browser.py
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+# penread with its training extra, without the tools of development.
+train-extra: $(VENV)/.train
+
+# Take the newest versions and pin them.
+lock:
+	rm -rf $(VENV)
+	: > constraints.txt
+	$(MAKE) $(VENV)/.dev
+	$(BIN)/python -m pip freeze --exclude-editable | sed 's/+cpu$$//' > constraints.txt
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(VENV)/.venv:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
+	  { echo "penread needs Python 3.11, 3.12 or 3.13; say which: make $(MAKECMDGOALS) PYTHON=python3.13"; exit 1; }
+	@$(PYTHON) -m venv --clear $(VENV) || \
+	  { echo "Python has no venv module here; on Debian and Ubuntu: apt install python3-venv"; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	@touch $@
+
+$(VENV)/.base: $(VENV)/.venv pyproject.toml constraints.txt
+	$(INSTALL) --editable .
+	@touch $@
+
+$(VENV)/.train: $(VENV)/.base
+	$(INSTALL) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX) --no-deps) "$$(grep '^torch==' constraints.txt || echo torch)"
+	$(INSTALL) --editable '.[train]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.train
+	$(INSTALL) --group test --group lint
+	@touch $@

@@ -1,0 +1,421 @@
+"""The command line: ``penread serve | predict | train | evaluate | export | data | models``.
+
+What needs the ``train`` extra is imported inside the commands that need it.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Self
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+import penread
+from penread.bundle import DEFAULT_BUNDLE, Bundle, shipped
+from penread.charset import select
+from penread.errors import InputError, PenreadError, TrainingError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.progress import TaskID
+
+    from penread.training.evaluate import Evaluation
+    from penread.training.loop import EpochMetrics
+
+app = typer.Typer(
+    name="penread",
+    help="Read handwritten characters.",
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
+)
+data_app = typer.Typer(help="EMNIST's files: download, check, look at.", no_args_is_help=True)
+app.add_typer(data_app, name="data")
+models_app = typer.Typer(help="The bundles that ship with penread.", no_args_is_help=True)
+app.add_typer(models_app, name="models")
+
+_out = Console(highlight=False)
+_err = Console(stderr=True, highlight=False)
+
+DataDir = Annotated[Path, typer.Option("--data-dir", envvar="PENREAD_DATA_DIR", help="The folder with EMNIST's files.")]
+BundleName = Annotated[str, typer.Option("--bundle", help="A bundle that ships, or a bundle's directory.")]
+Split = Annotated[str, typer.Option(help="balanced, byclass, bymerge, letters, digits, mnist or pool47.")]
+_DEFAULT_DATA_DIR = Path("data/emnist")
+
+
+def main() -> None:
+    """Runs the command line. Errors that penread raises on purpose are one line, and exit status 1."""
+    try:
+        app()
+    except PenreadError as error:
+        _err.print(f"[bold red]error:[/] {escape(str(error))}", soft_wrap=True)
+        sys.exit(1)
+
+
+@app.callback(invoke_without_command=True)
+def _version(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
+    if version:
+        _out.print(penread.__version__)
+        raise typer.Exit
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on.", show_default="8000")] = None,
+    bundle: Annotated[
+        str | None,
+        typer.Option(help="A bundle that ships, or a bundle's directory.", show_default=DEFAULT_BUNDLE),
+    ] = None,
+) -> None:
+    """Serve the page and the HTTP API. PENREAD_HOST, PENREAD_PORT and PENREAD_BUNDLE set the same."""
+    import uvicorn  # noqa: PLC0415 - half a second that no other command has to wait
+    from pydantic import ValidationError  # noqa: PLC0415 - as above
+
+    from penread.server.app import create_app  # noqa: PLC0415 - as above
+    from penread.server.settings import Settings  # noqa: PLC0415 - as above
+
+    given = {name: value for name, value in (("host", host), ("port", port), ("bundle", bundle)) if value is not None}
+    try:
+        settings = Settings(**given)
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        raise InputError(f"{wrong['loc'][0]}: {wrong['msg']} (given: {wrong['input']}).") from error
+    # A bundle that can't be served is better told here, in a line, than from inside the server's start.
+    Bundle.load(settings.bundle)
+    # uvicorn stops in order and then raises the signal again: that is no failure.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    uvicorn.run(create_app(settings), host=settings.host, port=settings.port, timeout_graceful_shutdown=1)
+
+
+@app.command()
+def predict(
+    files: Annotated[list[Path], typer.Argument(help='Images, or ink as JSON: {"strokes": [[[x, y], ...], ...]}.')],
+    bundle: BundleName = DEFAULT_BUNDLE,
+    charset: Annotated[
+        str | None,
+        typer.Option(help="Characters allowed: digits, upper, lower, letters, alnum, or themselves."),
+    ] = None,
+    top_k: Annotated[int, typer.Option(min=1, help="The most candidates to give.")] = 5,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> None:
+    """Read one character from each file. A file that can't be read is told, and the others are read."""
+    recognizer = penread.Recognizer(bundle)
+    select(recognizer.info.chars, charset)
+    failed = False
+    for file in files:
+        try:
+            prediction = recognizer.predict(_source(file), top_k=top_k, charset=charset)
+        except InputError as error:
+            failed = True
+            _err.print(f"[bold red]error:[/] {escape(f'{file}: {error}')}", soft_wrap=True)
+            continue
+        if as_json:
+            typer.echo(json.dumps({"file": str(file), **asdict(prediction)}, ensure_ascii=False))
+        else:
+            answer = prediction.char or prediction.rejected
+            others = "  ".join(f"{each.char} {each.confidence:.1%}" for each in prediction.candidates)
+            typer.echo(f"{file}\t{answer}\t{others}")
+    if failed:
+        raise typer.Exit(1)
+
+
+def _source(file: Path) -> penread.Ink | Path:
+    if file.suffix.lower() != ".json":
+        return file
+    try:
+        return penread.Ink(json.loads(file.read_text("utf-8"))["strokes"])
+    except OSError as error:
+        raise InputError(f"{error.strerror}.") from error
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError('This is no ink: give JSON as {"strokes": [[[x, y], ...], ...]}.') from error
+
+
+@app.command()
+def train(
+    out: Annotated[Path, typer.Option(help="The run folder, new; or one to go on with.")],
+    recipe: Annotated[str, typer.Option(help="The training configuration.")] = "reference",
+    split: Split = "balanced",
+    data_dir: DataDir = _DEFAULT_DATA_DIR,
+    seed: Annotated[int, typer.Option(min=0, help="Of weights, order and dropout.")] = 1,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Fewer or more epochs than the recipe's.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out, as it was started.")] = False,
+) -> None:
+    """Train a network: a recipe and a split become a run folder."""
+    with _train_extra():
+        from dataclasses import replace  # noqa: PLC0415 - beside its only use
+
+        import torch  # noqa: PLC0415 - needs the train extra
+
+        from penread.training import loop  # noqa: PLC0415 - needs the train extra
+        from penread.training.recipes import RECIPES  # noqa: PLC0415 - beside its only use
+
+    if not resume:
+        if recipe not in RECIPES:
+            raise TrainingError(f'There is no recipe "{recipe}": it is one of {", ".join(RECIPES)}.')
+        chosen = replace(RECIPES[recipe], epochs=epochs) if epochs else RECIPES[recipe]
+        device = loop.auto_device()
+        config = loop.Config(
+            recipe=chosen,
+            split=split,
+            seed=seed,
+            device=device,
+            precision=loop.auto_precision(device),
+            threads=torch.get_num_threads(),
+            data_sha256=loop.training_sums(data_dir, split),
+        )
+        loop.start(config, out)
+    config = loop.Config.read(out)
+    _out.print(
+        f"recipe {config.recipe.name}, split {config.split}, seed {config.seed}, {config.recipe.epochs} epochs "
+        f"on {config.device} in {config.precision}, {config.threads} threads → {escape(str(out))}",
+        soft_wrap=True,
+    )
+    with _TrainingProgress(config.recipe.epochs) as progress:
+        history = loop.run(out, data_dir, progress)
+    last = history[-1]
+    _out.print(
+        f"Done: after {last.epoch} epochs loss {last.val_loss:.4f} and accuracy {last.val_accuracy:.2%} on the "
+        f"validation subset. Next: penread export {escape(str(out))} --out DIR",
+        soft_wrap=True,
+    )
+
+
+class _TrainingProgress:
+    """The live display of a training: a bar for the epoch, a line for each that is done."""
+
+    def __init__(self, epochs: int) -> None:
+        from rich.progress import BarColumn, Progress, TextColumn  # noqa: PLC0415 - beside its only use
+
+        self._epochs = epochs
+        self._bar = Progress(
+            TextColumn("epoch {task.fields[epoch]}"),
+            BarColumn(None),
+            TextColumn("loss {task.fields[loss]:.4f}  accuracy {task.fields[accuracy]:.2%}"),
+            TextColumn("{task.fields[speed]:,.0f} images/s  {task.fields[left]} left"),
+            console=_out,
+        )
+        self._task: TaskID | None = None
+        self._epoch = 0
+        self._epoch_started_s = 0.0
+        self._images = 0
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def start(self, epoch: int, images: int) -> None:
+        """Begins an epoch of ``images`` images."""
+        self._epoch, self._images, self._epoch_started_s = epoch, images, self._bar.get_time()
+        if self._task is not None:
+            self._bar.remove_task(self._task)
+        self._task = self._bar.add_task(
+            "", total=images, epoch=f"{epoch}/{self._epochs}", loss=0.0, accuracy=0.0, speed=0.0, left="-:--"
+        )
+
+    def step(self, images: int, loss: float, accuracy: float) -> None:
+        """Shows an epoch's means so far, ``images`` into it."""
+        if self._task is None:
+            return
+        speed = images / max(self._bar.get_time() - self._epoch_started_s, 1e-9)
+        left_s = ((self._epochs - self._epoch + 1) * self._images - images) / speed
+        self._bar.update(
+            self._task, completed=images, loss=loss, accuracy=accuracy, speed=speed, left=_duration(left_s)
+        )
+
+    def epoch(self, metrics: EpochMetrics) -> None:
+        """Adds the line of a finished epoch."""
+        self._bar.console.print(
+            f"epoch {metrics.epoch:3}  train loss {metrics.train_loss:.4f} accuracy {metrics.train_accuracy:.2%}  "
+            f"val loss {metrics.val_loss:.4f} accuracy {metrics.val_accuracy:.2%}  "
+            f"{metrics.images_per_s:,.0f} images/s  {_duration(metrics.duration_s)}",
+            soft_wrap=True,
+        )
+
+
+@app.command()
+def evaluate(
+    split: Split = "balanced",
+    bundle: BundleName = DEFAULT_BUNDLE,
+    data_dir: DataDir = _DEFAULT_DATA_DIR,
+    report: Annotated[
+        Path | None, typer.Option(help="Write metrics.json and pictures of the errors into this folder.")
+    ] = None,
+) -> None:
+    """Score a bundle on a split's test subset, through the recogniser that serves."""
+    with _train_extra():
+        from penread.training.data import load  # noqa: PLC0415 - needs the train extra
+        from penread.training.evaluate import evaluate as score  # noqa: PLC0415 - needs the train extra
+
+    recognizer = penread.Recognizer(bundle, threads=0)
+    with _out.status(f"Reading the {split} test …"):
+        test = load(data_dir, split, "test")
+        evaluation = score(recognizer, test, data_dir)
+    _print_evaluation(evaluation)
+    if report is not None:
+        with _train_extra(), _out.status("Drawing the report …"):
+            from penread.training.report import write_report  # noqa: PLC0415 - needs the train extra
+
+            written = write_report(evaluation, test.images, report)
+        _out.print("\n".join(escape(str(path)) for path in written), soft_wrap=True)
+
+
+def _print_evaluation(evaluation: Evaluation) -> None:
+    low, high = evaluation.accuracy_interval
+    table = Table("measure", "value", title=f"{evaluation.bundle} on the {evaluation.split} test", title_justify="left")
+    for name, value in (
+        ("images", f"{evaluation.images:,}"),
+        ("accuracy", f"{evaluation.accuracy:.2%}  (95 % interval {low:.2%} to {high:.2%})"),
+        ("loss", f"{evaluation.loss:.4f} nats"),
+        ("top-2 accuracy", f"{evaluation.top2_accuracy:.2%}"),
+        ("top-3 accuracy", f"{evaluation.top3_accuracy:.2%}"),
+        ("macro F1", f"{evaluation.macro_f1:.4f}"),
+        ("expected calibration error", f"{evaluation.ece:.2%}"),
+    ):
+        table.add_row(name, value)
+    _out.print(table)
+    worst_first = sorted(evaluation.per_class_accuracy.items(), key=lambda item: item[1])
+    _out.print("Accuracy of each class, worst first:")
+    _out.print("  ".join(f"{char} {accuracy:.1%}" for char, accuracy in worst_first))
+    if evaluation.caution:
+        _out.print(f"[bold yellow]Caution:[/] {escape(evaluation.caution)}")
+
+
+@app.command()
+def export(
+    run: Annotated[Path, typer.Argument(help="A finished run folder.")],
+    out: Annotated[Path, typer.Option(help="The bundle's directory, new.")],
+    data_dir: DataDir = _DEFAULT_DATA_DIR,
+    name: Annotated[str | None, typer.Option(help="The bundle's name.", show_default="that of --out")] = None,
+    version: Annotated[str, typer.Option(help="The bundle's version.")] = "1.0",
+) -> None:
+    """Make a bundle of a run: model.onnx, checked against torch on real images, and model.json."""
+    with _train_extra():
+        from penread.training.export import export as write_bundle  # noqa: PLC0415 - needs the train extra
+
+    with _out.status("Exporting, comparing and measuring …"):
+        evaluation = write_bundle(run, out, data_dir, name=name, version=version)
+    _print_evaluation(evaluation)
+    _out.print(f"Wrote {escape(str(out))}. Next: penread serve --bundle {escape(str(out))}", soft_wrap=True)
+
+
+@data_app.command("fetch")
+def data_fetch(
+    data_dir: Annotated[Path, typer.Argument(help="Where the files go.")] = _DEFAULT_DATA_DIR,
+) -> None:
+    """Download EMNIST (536 MB) from NIST, check its sums and unpack its six splits."""
+    with _train_extra():
+        from penread.training.data import fetch  # noqa: PLC0415 - needs the train extra
+
+    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn  # noqa: PLC0415
+
+    with Progress(
+        "EMNIST",
+        BarColumn(None),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+        console=_out,
+    ) as bar:
+        task = bar.add_task("", total=None)
+        paths = fetch(data_dir, progress=lambda done, total: bar.update(task, completed=done, total=total or None))
+    _out.print(f"{len(paths)} files in {escape(str(data_dir))}, sums right.", soft_wrap=True)
+
+
+@data_app.command("verify")
+def data_verify(
+    data_dir: Annotated[Path, typer.Argument(help="The folder with EMNIST's files.")] = _DEFAULT_DATA_DIR,
+) -> None:
+    """Read every split in a folder, and compare its files with NIST's sums."""
+    with _train_extra():
+        from penread.training.data import verify  # noqa: PLC0415 - needs the train extra
+
+    with _out.status("Reading …"):
+        reports = verify(data_dir)
+    table = Table("split", "subset", "images", "verdict")
+    for found in reports:
+        verdict = "[green]NIST's file[/]" if found.official else "[green]whole[/] (no sum is known for it)"
+        table.add_row(
+            found.split,
+            found.subset,
+            f"{found.images:,}" if found.images else "",
+            f"[red]{escape(found.error)}[/]" if found.error else verdict,
+        )
+    _out.print(table)
+    if any(found.error for found in reports):
+        raise typer.Exit(1)
+
+
+@data_app.command("show")
+def data_show(
+    out: Annotated[Path, typer.Option(help="The PNG file to write.")],
+    split: Split = "balanced",
+    subset: Annotated[str, typer.Option(help="train, val or test.")] = "train",
+    data_dir: DataDir = _DEFAULT_DATA_DIR,
+    per_class: Annotated[int, typer.Option(min=1, max=100, help="Images a class.")] = 12,
+    seed: Annotated[int, typer.Option(min=0, help="Of the choice of images.")] = 0,
+) -> None:
+    """Draw a labelled contact sheet of the images, as PNG."""
+    with _train_extra():
+        from penread.training.data import load  # noqa: PLC0415 - needs the train extra
+        from penread.training.sheet import contact_sheet  # noqa: PLC0415 - beside its only use
+
+    with _out.status("Reading …"):
+        if subset not in ("train", "val", "test"):
+            raise InputError(f'There is no subset "{subset}": it is train, val or test.')
+        loaded = load(data_dir, split, subset)  # type: ignore[arg-type]  # mypy doesn't narrow by `in`
+    out.parent.mkdir(parents=True, exist_ok=True)
+    contact_sheet(loaded, per_class, seed).save(out, "PNG")
+    _out.print(escape(str(out)), soft_wrap=True)
+
+
+@models_app.command("list")
+def models_list() -> None:
+    """List the bundles that ship, with what they measure."""
+    table = Table("name", "version", "recipe", "trained on", "accuracy", "test", "parameters", "size")
+    for name in shipped():
+        bundle = Bundle.load(name)
+        info, measured = bundle.info, bundle.info.measured
+        table.add_row(
+            f"{name} (default)" if name == DEFAULT_BUNDLE else name,
+            info.version,
+            info.recipe,
+            info.trained_on.split,
+            f"{measured.accuracy:.2%}" if measured else "not measured",
+            f"{measured.split}, {measured.images:,}" if measured else "",
+            f"{info.parameters:,}",
+            f"{len(bundle.onnx) / 1e6:.2f} MB",
+        )
+    _out.print(table)
+
+
+@contextmanager
+def _train_extra() -> Iterator[None]:
+    """Says what to install where a command's imports fail for want of the ``train`` extra."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise PenreadError(
+            f"This needs the training extra ({error.name} is not installed): pip install 'penread[train]'"
+        ) from error
+
+
+def _duration(duration_s: float) -> str:
+    minutes, seconds = divmod(round(duration_s), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

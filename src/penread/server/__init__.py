@@ -1,0 +1,1 @@
+"""The web service: the page, and the HTTP API that it and other programs use."""

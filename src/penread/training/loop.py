@@ -1,0 +1,369 @@
+"""The training loop: a recipe, a split and a seed become a run folder.
+
+    penread train --recipe reference --split pool47 --data-dir data/emnist --out runs/reference
+
+A run folder holds ``config.json`` (what was asked), ``environment.json`` (what it ran on), ``metrics.jsonl``
+(a line an epoch), ``curves.png`` and ``checkpoint.pt`` (the state after the last whole epoch). All randomness
+is a function of the seed and the epoch, so a run that was killed repeats the epoch it was in and ends with
+the same numbers, to the last digit on a CPU.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import time
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import numpy as np
+import torch
+from torch.nn.functional import cross_entropy
+
+from penread.errors import TrainingError
+from penread.training import networks
+from penread.training.data import Subset, load_training
+from penread.training.files import file_sha256, replacing, write_text
+from penread.training.recipes import Recipe
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+Precision = Literal["float32", "bfloat16"]
+
+
+@dataclass(frozen=True)
+class Config:
+    """What a run was asked to do: all that its numbers depend on.
+
+    Attributes:
+        recipe: The training configuration.
+        split: EMNIST's split.
+        seed: Of weights, order and dropout.
+        device: ``"cpu"`` or ``"cuda"``.
+        precision: What the forward pass computes in.
+        threads: CPU threads; another number sums in another order and so gives other last digits.
+        data_sha256: Sums of the files trained on, by name.
+    """
+
+    recipe: Recipe
+    split: str
+    seed: int
+    device: str
+    precision: Precision
+    threads: int
+    data_sha256: dict[str, str]
+
+    @classmethod
+    def read(cls, run_dir: Path) -> Config:
+        """Reads a run folder's configuration.
+
+        Args:
+            run_dir: The run folder.
+
+        Raises:
+            TrainingError: The folder is no run folder, or another version of penread wrote it.
+        """
+        try:
+            fields = json.loads((run_dir / "config.json").read_text("utf-8"))
+            return cls(**{**fields, "recipe": Recipe(**fields["recipe"])})
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise TrainingError(f"{run_dir} is no run folder that this version can read: {error}.") from error
+
+
+@dataclass(frozen=True)
+class EpochMetrics:
+    """The figures of one epoch: a line of ``metrics.jsonl``.
+
+    Attributes:
+        epoch: From 1.
+        train_loss: Mean over the epoch's steps, with dropout, in nats.
+        train_accuracy: The same way.
+        val_loss: On the validation subset after the epoch, in nats.
+        val_accuracy: The same way.
+        images_per_s: Training speed.
+        duration_s: Of the epoch, validation included.
+    """
+
+    epoch: int
+    train_loss: float
+    train_accuracy: float
+    val_loss: float
+    val_accuracy: float
+    images_per_s: float
+    duration_s: float
+
+
+class Reporter(Protocol):
+    """Who wants to know how training goes: the command line's live display."""
+
+    def start(self, epoch: int, images: int) -> None:
+        """Takes the beginning of an epoch, counted from 1, of ``images`` images."""
+
+    def step(self, images: int, loss: float, accuracy: float) -> None:
+        """Takes an epoch's means so far, ``images`` into it."""
+
+    def epoch(self, metrics: EpochMetrics) -> None:
+        """Takes a finished epoch."""
+
+
+def auto_device() -> str:
+    """Picks the device: CUDA where there is one."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def auto_precision(device: str) -> Precision:
+    """Picks the precision that trains faster: bfloat16 where the hardware multiplies it, else float32.
+
+    A CPU without such instructions emulates bfloat16, several times slower than float32.
+
+    Args:
+        device: ``"cpu"`` or ``"cuda"``.
+    """
+    if device == "cuda":
+        return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
+    capabilities = torch.cpu.get_capabilities()
+    return "bfloat16" if capabilities.get("amx_bf16") or capabilities.get("avx512_bf16") else "float32"
+
+
+def epoch_order(labels: NDArray[np.int64], epoch: int, images: int, seed: int) -> NDArray[np.int64]:
+    """Deals the images of one epoch, evenly by class and in random order.
+
+    Each class is a deck: shuffled, dealt to its end over the epochs, shuffled again. So a class with fewer
+    images than an epoch takes repeats each of them equally often, and one with more shows all of them in turn.
+
+    Args:
+        labels: int64 (N,), every class at least once.
+        epoch: From 0. Any epoch can be asked for; none depends on another having been dealt.
+        images: At most this many, the same number for each class.
+        seed: Of the run.
+
+    Returns:
+        Indices into ``labels``, int64.
+    """
+    classes = int(labels.max()) + 1
+    hand = max(1, images // classes)
+    dealt = []
+    for label in range(classes):
+        of_class = np.flatnonzero(labels == label)
+        positions = np.arange(epoch * hand, (epoch + 1) * hand)
+        for deck in np.unique(positions // len(of_class)):
+            shuffled = np.random.default_rng([seed, label, int(deck)]).permutation(of_class)
+            dealt.append(shuffled[positions[positions // len(of_class) == deck] % len(of_class)])
+    # The stream of a class's deck has three numbers in its seed; two, so that this is another stream.
+    return np.random.default_rng([seed, epoch]).permutation(np.concatenate(dealt))
+
+
+def start(config: Config, run_dir: Path) -> None:
+    """Makes a run folder, ready for ``run``.
+
+    Args:
+        config: What to train.
+        run_dir: The folder; it must be new or empty.
+
+    Raises:
+        TrainingError: The folder has something in it.
+    """
+    if run_dir.exists() and (not run_dir.is_dir() or any(run_dir.iterdir())):
+        raise TrainingError(
+            f"{run_dir} exists already. Give --resume to go on with the run in it, or another folder to --out."
+        )
+    write_text(run_dir / "environment.json", _json(environment(config.device)))
+    write_text(run_dir / "config.json", _json(asdict(config)))
+
+
+def run(run_dir: Path, data_dir: Path, reporter: Reporter) -> list[EpochMetrics]:
+    """Trains from a run folder's last checkpoint, or from the beginning, to the end of its recipe.
+
+    Args:
+        run_dir: A folder that ``start`` made.
+        data_dir: The folder with EMNIST's files.
+        reporter: Told of each step and epoch.
+
+    Returns:
+        The figures of all epochs, earlier ones included.
+
+    Raises:
+        TrainingError: The folder is no run, or the data are not those that the run started with.
+        DataError: The data can't be read.
+    """
+    config = Config.read(run_dir)
+    recipe = config.recipe
+    if training_sums(data_dir, config.split) != config.data_sha256:
+        raise TrainingError(f"The {config.split} files in {data_dir} are not those that {run_dir} was started with.")
+    device = torch.device(config.device)
+    torch.set_num_threads(config.threads)
+    torch.use_deterministic_algorithms(config.device == "cpu")
+
+    train, val = load_training(data_dir, config.split)
+    images, labels = torch.from_numpy(train.images).to(device), torch.from_numpy(train.labels).to(device)
+    torch.manual_seed(config.seed)
+    network = networks.build(recipe.network, len(train.chars)).to(device).to(memory_format=torch.channels_last)
+    optimizer = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
+    history = _restore(run_dir, network, optimizer)
+
+    for epoch in range(len(history), recipe.epochs):
+        started_s = time.perf_counter()
+        torch.manual_seed(config.seed * 1_000_003 + epoch)
+        order = epoch_order(train.labels, epoch, min(recipe.epoch_images, len(train)), config.seed)
+        reporter.start(epoch + 1, len(order))
+        network.train()
+        loss_sum = torch.zeros((), device=device)
+        right = torch.zeros((), device=device, dtype=torch.int64)
+        done = 0
+        for batch in np.split(order, range(recipe.batch_size, len(order), recipe.batch_size)):
+            picked = torch.from_numpy(batch).to(device)
+            with torch.autocast(config.device, torch.bfloat16, enabled=config.precision == "bfloat16"):
+                logits = network(images[picked])
+            loss = cross_entropy(logits.float(), labels[picked])
+            optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            loss_sum += loss.detach() * len(batch)
+            right += (logits.argmax(1) == labels[picked]).sum()
+            done += len(batch)
+            # On a GPU, reading the sums back waits for the work in flight: now and then is enough.
+            if config.device == "cpu" or done // recipe.batch_size % 50 == 0:
+                reporter.step(done, loss_sum.item() / done, right.item() / done)
+        train_loss, train_accuracy = loss_sum.item() / done, right.item() / done
+        trained_s = time.perf_counter() - started_s
+        val_loss, val_accuracy = validate(network, val, device)
+        history.append(
+            EpochMetrics(
+                epoch=epoch + 1,
+                train_loss=train_loss,
+                train_accuracy=train_accuracy,
+                val_loss=val_loss,
+                val_accuracy=val_accuracy,
+                images_per_s=round(done / trained_s, 1),
+                duration_s=round(time.perf_counter() - started_s, 2),
+            )
+        )
+        _save(run_dir, network, optimizer, history)
+        reporter.epoch(history[-1])
+    return history
+
+
+def load_network(run_dir: Path, chars: str) -> torch.nn.Module:
+    """Loads the network of a finished run, on the CPU and ready to infer.
+
+    Args:
+        run_dir: The run folder.
+        chars: The class table of its split.
+
+    Raises:
+        TrainingError: The folder is no run, or the run is unfinished.
+    """
+    config = Config.read(run_dir)
+    network = networks.build(config.recipe.network, len(chars))
+    history = _restore(run_dir, network, None)
+    if len(history) < config.recipe.epochs:
+        raise TrainingError(
+            f"{run_dir} is unfinished: {len(history)} of {config.recipe.epochs} epochs. "
+            f"`penread train --resume --out {run_dir}` goes on with it."
+        )
+    return network.eval()
+
+
+@torch.inference_mode()
+def validate(network: torch.nn.Module, subset: Subset, device: torch.device) -> tuple[float, float]:
+    """Scores a network in float32.
+
+    Args:
+        network: Takes glyphs, gives logits.
+        subset: What to score it on.
+        device: Where the network is.
+
+    Returns:
+        Loss in nats, and accuracy.
+    """
+    network.eval()
+    loss_sum, right = 0.0, 0
+    for first in range(0, len(subset), 1024):
+        images = torch.from_numpy(subset.images[first : first + 1024]).to(device)
+        labels = torch.from_numpy(subset.labels[first : first + 1024]).to(device)
+        logits = network(images)
+        loss_sum += cross_entropy(logits, labels, reduction="sum").item()
+        right += int((logits.argmax(1) == labels).sum())
+    return loss_sum / len(subset), right / len(subset)
+
+
+def training_sums(data_dir: Path, split: str) -> dict[str, str]:
+    """Computes SHA-256 of the files that a split is trained from, by name.
+
+    Args:
+        data_dir: The folder with EMNIST's files.
+        split: EMNIST's split.
+    """
+    return {path.name: file_sha256(path) for path in sorted(data_dir.glob(f"emnist-{split}-train-*"))}
+
+
+def environment(device: str) -> dict[str, Any]:
+    """Describes the versions and the hardware at hand.
+
+    Args:
+        device: ``"cpu"`` or ``"cuda"``.
+    """
+    packages = ("penread", "torch", "numpy")
+    return {
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "packages": {name: version(name) for name in packages},
+        "cpu": torch.cpu.get_capabilities().get("cpu_name", platform.processor()),
+        "cpu_cores": os.cpu_count(),
+        "gpu": torch.cuda.get_device_name() if device == "cuda" else None,
+        "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+    }
+
+
+def _restore(run_dir: Path, network: torch.nn.Module, optimizer: torch.optim.Optimizer | None) -> list[EpochMetrics]:
+    checkpoint = run_dir / "checkpoint.pt"
+    if not checkpoint.exists():
+        return []
+    # weights_only: a checkpoint from elsewhere must not be able to run code.
+    state = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    network.load_state_dict(state["network"])
+    if optimizer is not None:
+        optimizer.load_state_dict(state["optimizer"])
+    return [EpochMetrics(**metrics) for metrics in state["history"]]
+
+
+def _save(
+    run_dir: Path, network: torch.nn.Module, optimizer: torch.optim.Optimizer, history: list[EpochMetrics]
+) -> None:
+    # The checkpoint carries the history: the other two files are drawn from it, so none can run ahead of it.
+    rows = [asdict(metrics) for metrics in history]
+    with replacing(run_dir / "checkpoint.pt") as path:
+        torch.save({"network": network.state_dict(), "optimizer": optimizer.state_dict(), "history": rows}, path)
+    write_text(run_dir / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    _draw_curves(run_dir, history)
+
+
+def _draw_curves(run_dir: Path, history: list[EpochMetrics]) -> None:
+    from matplotlib.figure import Figure  # noqa: PLC0415 - takes a second to load, and only this needs it
+    from matplotlib.ticker import MaxNLocator, PercentFormatter  # noqa: PLC0415 - as above
+
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    loss_axes, accuracy_axes = figure.subplots(1, 2)
+    epochs = [metrics.epoch for metrics in history]
+    for axes, name in ((loss_axes, "loss"), (accuracy_axes, "accuracy")):
+        for subset, colour in (("train", "tab:gray"), ("val", "tab:blue")):
+            values = [getattr(metrics, f"{subset}_{name}") for metrics in history]
+            axes.plot(epochs, values, color=colour, marker="." if len(epochs) < 40 else "", label=subset)
+        axes.set_xlabel("epoch")
+        axes.set_title(f"{name}: {values[-1]:.4f} on val after {epochs[-1]}")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.grid(alpha=0.3)
+    loss_axes.set_ylabel("mean cross-entropy, nats")
+    loss_axes.legend()
+    accuracy_axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+    with replacing(run_dir / "curves.png") as path:
+        figure.savefig(path, dpi=110)
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, indent=2) + "\n"
