@@ -11,7 +11,7 @@ import sys
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import typer
 from rich.console import Console
@@ -85,7 +85,9 @@ def serve(
     from penread.server.app import create_app  # noqa: PLC0415 - as above
     from penread.server.settings import Settings  # noqa: PLC0415 - as above
 
-    given = {name: value for name, value in (("host", host), ("port", port), ("bundle", bundle)) if value is not None}
+    given: dict[str, Any] = {
+        name: value for name, value in (("host", host), ("port", port), ("bundle", bundle)) if value is not None
+    }
     try:
         settings = Settings(**given)
     except ValidationError as error:

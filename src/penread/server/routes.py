@@ -84,7 +84,8 @@ async def predict(request: Request, recognizer: ActiveRecognizer, limiter: Activ
     else:
         raise HTTPException(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-            f'The body is {kind or "of no stated type"}; send application/json, or multipart/form-data with a file "image".',
+            f"The body is {kind or 'of no stated type'}; "
+            'send application/json, or multipart/form-data with a file "image".',
         )
 
     def answer() -> PredictResponse:

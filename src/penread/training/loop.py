@@ -202,7 +202,8 @@ def run(run_dir: Path, data_dir: Path, reporter: Reporter) -> list[EpochMetrics]
     train, val = load_training(data_dir, config.split)
     images, labels = torch.from_numpy(train.images).to(device), torch.from_numpy(train.labels).to(device)
     torch.manual_seed(config.seed)
-    network = networks.build(recipe.network, len(train.chars)).to(device).to(memory_format=torch.channels_last)
+    network = networks.build(recipe.network, len(train.chars)).to(device)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
     optimizer = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
     history = _restore(run_dir, network, optimizer)
 

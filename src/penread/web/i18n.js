@@ -60,7 +60,7 @@ export const MESSAGES = {
     malformedHeadline: "The server’s answer is unreadable",
     malformedRemark: "Press Predict again.",
     tooDetailedHeadline: "Too much is drawn",
-    tooDetailedRemark: "Press Clear and draw one character in fewer strokes.",
+    tooDetailedRemark: "Press Clear and draw one character, more simply.",
     errorCode: "Error {status}.",
 
     cleared: "Cleared. The drawing area is empty.",
@@ -121,7 +121,7 @@ export const MESSAGES = {
     malformedHeadline: "Непонятный ответ сервера",
     malformedRemark: "Нажмите «Распознать» ещё раз.",
     tooDetailedHeadline: "Рисунок слишком сложный",
-    tooDetailedRemark: "Нажмите «Очистить» и нарисуйте один символ меньшим числом штрихов.",
+    tooDetailedRemark: "Нажмите «Очистить» и нарисуйте один символ проще.",
     errorCode: "Ошибка {status}.",
 
     cleared: "Очищено. Поле для рисования пустое.",
