@@ -289,10 +289,9 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
         raise DataError(f"{path} is no IDX file of labels or images: it starts with {content[:4].hex() or 'nothing'}.")
     dimensions = magic & 0xFF
     header_bytes = 4 + 4 * dimensions
-    shape = tuple(int(size) for size in np.frombuffer(content[4:header_bytes], dtype=">u4"))
-    # math.prod and not NumPy's, which would overflow on a hostile header.
+    shape = tuple(int.from_bytes(content[first : first + 4], "big") for first in range(4, header_bytes, 4))
     expected_bytes = header_bytes + math.prod(shape)
-    if len(shape) != dimensions or len(content) != expected_bytes:
+    if len(content) != expected_bytes:
         raise DataError(
             f"{path} is truncated or has a wrong header: {len(content):,} bytes, {expected_bytes:,} expected. "
             "Get it again."

@@ -6,6 +6,7 @@ penread export runs/reference --data-dir data/emnist --out bundles/reference
 from __future__ import annotations
 
 import hashlib
+import logging
 import shutil
 import tempfile
 import warnings
@@ -111,8 +112,9 @@ def compare(network: torch.nn.Module, recognizer: Recognizer, subset: Subset) ->
 
 
 def _graph(network: torch.nn.Module, example: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> onnx.ModelProto:
+    # The exporter warns of its own internals, nothing that a caller could act on; `compare` judges the result.
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():
-        # The exporter warns of its own internals, nothing that a caller could act on; `compare` judges the result.
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
             network,

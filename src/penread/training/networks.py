@@ -13,8 +13,8 @@ class ReferenceNet(nn.Module):
     """The reference network: two convolutions, two pools, two fully connected layers.
 
     3×3 convolution with 32 filters, ReLU, 2×2 max pooling; 3×3 convolution with 64 filters, ReLU, 2×2 max
-    pooling; 128 fully connected units, ReLU, dropout 0.5; one output a class. The convolutions have no
-    padding, the default of the field's frameworks, so the planes are 26, 13, 11 and 5 pixels wide.
+    pooling; 128 fully connected units, ReLU, dropout 0.5; one output a class. The convolutions are padded by one
+    pixel, so the planes are 28, 14 and 7 pixels wide; docs/models.md has the figures without padding.
 
     Args:
         classes: Number of outputs.
@@ -23,16 +23,16 @@ class ReferenceNet(nn.Module):
     def __init__(self, classes: int) -> None:
         super().__init__()
         self.features = nn.Sequential(
-            nn.Conv2d(1, 32, 3),
+            nn.Conv2d(1, 32, 3, padding=1),
             nn.ReLU(),
             nn.MaxPool2d(2),
-            nn.Conv2d(32, 64, 3),
+            nn.Conv2d(32, 64, 3, padding=1),
             nn.ReLU(),
             nn.MaxPool2d(2),
         )
         self.classifier = nn.Sequential(
             nn.Flatten(),
-            nn.Linear(64 * 5 * 5, 128),
+            nn.Linear(64 * 7 * 7, 128),
             nn.ReLU(),
             nn.Dropout(0.5),
             nn.Linear(128, classes),

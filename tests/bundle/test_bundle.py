@@ -1,0 +1,86 @@
+"""The bundle: what ships is whole, and what is damaged is refused."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+
+from penread import BundleError, Recognizer
+from penread.bundle import Bundle, shipped
+from penread.charset import SPLIT_CHARS
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    import penread
+
+    source = Path(penread.__file__).parent / "models" / "reference"
+    return Path(shutil.copytree(source, tmp_path / "copy"))
+
+
+def edit(bundle: Path, **fields) -> None:
+    info = json.loads((bundle / "model.json").read_text())
+    (bundle / "model.json").write_text(json.dumps({**info, **fields}))
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_what_ships_is_whole(name: str) -> None:
+    bundle = Bundle.load(name)
+    assert bundle.info.name == name
+    assert bundle.info.chars == SPLIT_CHARS[bundle.info.split]
+    assert bundle.info.measured is not None
+    assert len(bundle.onnx) < 2_000_000
+    session = onnxruntime.InferenceSession(bundle.onnx)
+    [glyphs] = session.get_inputs()
+    assert glyphs.type == "tensor(uint8)"
+    assert glyphs.shape[1:] == [28, 28]
+    for count in (1, 3):
+        [logits] = session.run(None, {glyphs.name: np.zeros((count, 28, 28), np.uint8)})
+        assert logits.shape == (count, len(bundle.info.chars))
+    # Nothing of the machine it was made on.
+    assert b"/" + b"site-packages" not in bundle.onnx
+    assert b".py" not in bundle.onnx
+
+
+def test_a_directory_is_a_bundle(copy: Path) -> None:
+    assert Recognizer(copy).info.name == "reference"
+    assert Recognizer(str(copy)).info.name == "reference"
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda b: (b / "model.onnx").write_bytes((b / "model.onnx").read_bytes()[:-1]), "SHA-256 differs"),
+        (lambda b: edit(b, sha256="0" * 64), "SHA-256 differs"),
+        (lambda b: (b / "model.onnx").unlink(), "is no bundle"),
+        (lambda b: (b / "model.json").unlink(), "is no bundle"),
+        (lambda b: (b / "model.json").write_text("{"), "not one that this version can read"),
+        (lambda b: edit(b, format=2), "format"),
+        (lambda b: edit(b, temperature=0), "temperature"),
+        (lambda b: edit(b, extra=1), "extra"),
+        (shutil.rmtree, 'no bundle ".*copy": neither one that ships'),
+    ],
+)
+def test_a_damaged_bundle_is_refused(copy: Path, damage, message: str) -> None:
+    damage(copy)
+    with pytest.raises(BundleError, match=message):
+        Recognizer(copy)
+
+
+def test_an_unknown_name_is_told() -> None:
+    with pytest.raises(BundleError, match=r'no bundle "nothing": .*reference'):
+        Recognizer("nothing")
+
+
+def test_a_graph_that_is_none_is_told(copy: Path) -> None:
+    import hashlib
+
+    (copy / "model.onnx").write_bytes(b"no graph")
+    edit(copy, sha256=hashlib.sha256(b"no graph").hexdigest())
+    with pytest.raises(BundleError, match="can't load the model"):
+        Recognizer(copy)

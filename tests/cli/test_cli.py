@@ -1,0 +1,117 @@
+"""The command line: what it prints, how it ends, and what it says of bad input."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+import penread
+from penread import Ink
+from tests.conftest import PENREAD, STROKES_L
+
+
+def run(*arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [PENREAD, *map(str, arguments)], capture_output=True, text=True, timeout=120, cwd=cwd, check=False
+    )
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    """A folder with an L as image and as ink, an empty image, and two files that are neither."""
+    glyph = Image.fromarray(255 - Ink(STROKES_L).glyph()).resize((140, 140))
+    glyph.save(tmp_path / "l.png")
+    (tmp_path / "l.json").write_text(json.dumps({"strokes": STROKES_L}))
+    Image.new("L", (50, 50), 255).save(tmp_path / "blank.png")
+    (tmp_path / "text.png").write_text("no image")
+    (tmp_path / "wrong.json").write_text('{"strokes": 5}')
+    return tmp_path
+
+
+def test_version_and_help() -> None:
+    assert run("--version").stdout.strip() == penread.__version__
+    assert run().returncode != 0
+    for command in ("serve", "predict", "train", "evaluate", "export", "data", "models"):
+        assert command in run("--help").stdout
+        assert run(command, "--help").returncode == 0
+
+
+def test_predict_prints_a_line_a_file(files: Path) -> None:
+    ended = run("predict", "l.png", "l.json", "blank.png", cwd=files)
+    assert ended.returncode == 0
+    lines = [line.split("\t") for line in ended.stdout.splitlines()]
+    assert [(line[0], line[1]) for line in lines] == [("l.png", "L"), ("l.json", "L"), ("blank.png", "blank")]
+    assert lines[0][2].startswith("L ")
+
+
+def test_predict_gives_json_lines(files: Path) -> None:
+    ended = run("predict", "l.json", "blank.png", "--json", "--top-k", "2", "--charset", "lower", cwd=files)
+    first, second = (json.loads(line) for line in ended.stdout.splitlines())
+    assert (first["file"], first["char"], len(first["candidates"])) == ("l.json", "l", 2)
+    assert second == {"file": "blank.png", "char": None, "confidence": 0.0, "candidates": [], "rejected": "blank"}
+
+
+def test_a_broken_file_is_told_and_stops_nothing(files: Path) -> None:
+    ended = run("predict", "text.png", "wrong.json", "missing.png", "missing.json", "l.png", cwd=files)
+    assert ended.returncode == 1
+    assert ended.stdout.startswith("l.png\tL")
+    errors = ended.stderr.splitlines()
+    assert [error.split(":")[1].strip() for error in errors] == [
+        "text.png", "wrong.json", "missing.png", "missing.json",
+    ]  # fmt: skip
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["predict", "x.png", "--charset", "?"], "no class for '?'"),
+        (["predict", "x.png", "--bundle", "nothing"], 'no bundle "nothing"'),
+        (["evaluate", "--data-dir", "nowhere"], "penread data fetch nowhere"),
+        (["train", "--out", "run", "--recipe", "secret"], "one of reference"),
+        (["train", "--out", "run", "--data-dir", "nowhere"], "penread data fetch nowhere"),
+        (["train", "--out", "run", "--resume"], "run is no run folder"),
+        (["export", "run", "--out", "bundle"], "run is no run folder"),
+        (["data", "verify", "nowhere"], "no EMNIST files"),
+        (["data", "show", "--out", "x.png", "--split", "latin"], 'no split "latin"'),
+        (["data", "show", "--out", "x.png", "--subset", "all"], "train, val or test"),
+    ],
+)
+def test_errors_are_one_line_and_say_what_to_do(tmp_path: Path, arguments: list[str], message: str) -> None:
+    ended = run(*arguments, cwd=tmp_path)
+    assert ended.returncode == 1
+    assert message in ended.stderr
+    assert ended.stderr.startswith("error: ")
+    assert "Traceback" not in ended.stderr
+
+
+def test_data_show_draws_a_sheet(small_emnist: Path, tmp_path: Path) -> None:
+    sheet = tmp_path / "new" / "sheet.png"
+    ended = run("data", "show", "--split", "pool47", "--data-dir", small_emnist, "--out", sheet, "--per-class", "4")
+    assert ended.returncode == 0, ended.stderr
+    with Image.open(sheet) as picture:
+        assert picture.format == "PNG"
+        assert picture.height > 24 * 56
+        assert picture.getextrema() == (0, 255)
+
+
+def test_data_verify_tells_good_from_bad(small_emnist: Path, tmp_path: Path) -> None:
+    ended = run("data", "verify", small_emnist)
+    assert ended.returncode == 0
+    assert "pool47" in ended.stdout
+    assert "1,880" in ended.stdout
+    for path in small_emnist.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes()[: None if "test-labels" not in path.name else 50])
+    ended = run("data", "verify", tmp_path)
+    assert ended.returncode == 1
+    assert "damaged" in ended.stdout
+
+
+def test_models_list_shows_what_ships() -> None:
+    listed = run("models", "list").stdout
+    assert "reference" in listed
+    assert "pool47" in listed

@@ -1,0 +1,167 @@
+"""Images turned into glyphs: any polarity, format and size, and a clear word where there is no image."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from penread import InputError, Recognizer, to_glyph
+from penread.glyph import MAX_PIXELS
+from penread.training.data import load
+
+
+def letter(side: int = 200, ink: int = 0, paper: int = 255) -> Image.Image:
+    """An F, drawn off-centre with a pen of an eighth of its height."""
+    image = Image.new("L", (side, side), paper)
+    draw = ImageDraw.Draw(image)
+    left, top, size, pen = 0.2 * side, 0.1 * side, 0.5 * side, 0.06 * side
+    for x0, y0, x1, y1 in ((0, 0, pen, size), (0, 0, 0.6 * size, pen), (0, 0.45 * size, 0.5 * size, 0.45 * size + pen)):
+        draw.rectangle((left + x0, top + y0, left + x1, top + y1), fill=ink)
+    return image
+
+
+def encoded(image: Image.Image, kind: str, **options) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def difference(one: np.ndarray, other: np.ndarray) -> float:
+    """Mean difference of two glyphs, of 255."""
+    return float(np.abs(one.astype(int) - other.astype(int)).mean())
+
+
+REFERENCE = to_glyph(letter())
+
+
+def test_the_glyph_is_upright_centred_and_of_emnists_size() -> None:
+    rows = np.flatnonzero((REFERENCE > 127).any(axis=1))
+    columns = np.flatnonzero((REFERENCE > 127).any(axis=0))
+    assert len(rows) in {22, 23}
+    assert abs(rows[0] + rows[-1] - 27) <= 1
+    assert abs(columns[0] + columns[-1] - 27) <= 1
+    assert REFERENCE[:14].sum() > REFERENCE[14:].sum()
+    assert REFERENCE[:, :14].sum() > REFERENCE[:, 14:].sum()
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        letter(ink=255, paper=0),
+        letter(ink=60, paper=180),
+        letter(ink=230, paper=40),
+        letter(side=60),
+        letter(side=1500),
+        letter().convert("RGB"),
+        letter().convert("1"),
+        letter().convert("P"),
+        letter().convert("CMYK"),
+        letter().convert("I"),
+        letter().convert("F"),
+        np.asarray(letter()),
+        np.asarray(letter().convert("RGB")),
+        np.asarray(letter())[:, :, None],
+        np.asarray(letter()) > 127,
+        np.asarray(letter()).astype(np.uint16) * 257,
+        np.asarray(letter()) / 255.0,
+        Image.fromarray(np.asarray(letter()).astype(np.uint16) * 257),
+        encoded(letter(), "PNG"),
+        encoded(letter().convert("RGB"), "JPEG", quality=60),
+        encoded(letter().convert("RGB"), "WEBP"),
+        encoded(letter(), "GIF"),
+        encoded(letter(), "BMP"),
+        encoded(letter(), "TIFF"),
+        encoded(Image.fromarray(np.asarray(letter()).astype(np.uint16) * 257), "PNG"),
+    ],
+    ids=lambda image: f"{type(image).__name__}",
+)
+def test_the_glyph_does_not_depend_on_how_the_image_comes(image) -> None:
+    assert difference(to_glyph(image), REFERENCE) < 4
+
+
+@pytest.mark.parametrize("ink", [0, 255], ids=["dark ink", "light ink"])
+@pytest.mark.parametrize("behind", [0, 255], ids=["black behind", "white behind"])
+def test_transparency_is_paper(ink: int, behind: int) -> None:
+    alpha = np.asarray(letter(ink=255, paper=0))
+    colour = np.where(alpha > 0, ink, behind).astype(np.uint8)
+    image = Image.merge("RGBA", [Image.fromarray(colour)] * 3 + [Image.fromarray(alpha)])
+    assert difference(to_glyph(image), REFERENCE) < 4
+    assert difference(to_glyph(encoded(image, "PNG")), REFERENCE) < 4
+
+
+def test_a_photo_lying_on_its_side_is_set_upright() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turned a quarter clockwise when shown
+    turned = encoded(letter().convert("RGB").transpose(Image.Transpose.ROTATE_90), "JPEG", exif=exif, quality=95)
+    assert difference(to_glyph(turned), REFERENCE) < 4
+
+
+def test_a_path_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "letter.png"
+    letter().save(path)
+    np.testing.assert_array_equal(to_glyph(path), REFERENCE)
+    np.testing.assert_array_equal(to_glyph(str(path)), REFERENCE)
+
+
+def test_a_glyph_stays_as_it_is() -> None:
+    assert to_glyph(REFERENCE) is REFERENCE
+
+
+@pytest.mark.parametrize("scale", [1, 3, 8])
+@pytest.mark.parametrize("polarity", ["ink 255", "ink 0"])
+def test_the_picture_of_a_glyph_is_read_as_the_glyph(
+    recognizer: Recognizer, small_emnist: Path, scale: int, polarity: str
+) -> None:
+    glyphs = load(small_emnist, "pool47", "test").images[:100]
+    sheets = []
+    for glyph in glyphs:
+        shown = glyph if polarity == "ink 255" else 255 - glyph
+        sheet = Image.new("L", (28 * scale + 50, 28 * scale + 20), int(shown[0, 0]))
+        sheet.paste(Image.fromarray(shown).resize((28 * scale, 28 * scale), Image.Resampling.BICUBIC), (40, 5))
+        sheets.append(sheet)
+    by_glyph, by_picture = recognizer.predict_many(glyphs), recognizer.predict_many(sheets)
+    same = [one.char == other.char for one, other in zip(by_glyph, by_picture, strict=True)]
+    assert np.mean(same) >= 0.85
+
+
+@pytest.mark.parametrize("level", [0, 128, 255])
+def test_an_empty_image_is_a_blank_glyph(level: int) -> None:
+    rng = np.random.default_rng(1)
+    flat = np.full((100, 120), level, np.uint8)
+    grain = np.clip(flat + rng.normal(0, 3, flat.shape), 0, 255).astype(np.uint8)
+    assert to_glyph(flat).max() == 0
+    assert to_glyph(grain).max() == 0
+    assert to_glyph(Image.new("RGBA", (50, 50), (0, 0, 0, 0))).max() == 0
+    assert to_glyph(np.full((1, 1), level, np.uint8)).max() == 0
+
+
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        (b"", "no image that can be read"),
+        (b"GIF89a", "damaged|no image"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "The formats are PNG"),
+        (encoded(letter(), "PNG")[:200], "damaged or incomplete"),
+        (encoded(letter().convert("RGB"), "JPEG")[:500], "damaged or incomplete"),
+        (Path("no-such-file.png"), "no file no-such-file.png"),
+        (Path(), "damaged|directory"),
+        (np.zeros((3, 4, 5), np.uint8), r"this one is \(3, 4, 5\)"),
+        (np.zeros((0, 4), np.uint8), "no pixels"),
+        (np.zeros((9, 9), np.int64), "not int64"),
+        (np.full((9, 9), 7.0), "from 0 to 1"),
+        (np.full((9, 9), np.nan), "from 0 to 1"),
+        (Image.new("1", (MAX_PIXELS, 2)), "80,000,000 pixels; 40,000,000 is the most"),
+        (encoded(Image.new("1", (10_000, 4_001)), "PNG"), "40,010,000 pixels"),
+        (encoded(Image.new("1", (30_000, 30_000)), "PNG"), "pixels; 40,000,000 is the most"),
+        (12, "A int can't be read"),
+        ([[0, 0]], "give Ink"),
+    ],
+    ids=str,
+)
+def test_what_is_no_image_is_told(image, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        to_glyph(image)

@@ -1,0 +1,83 @@
+"""The package as a user installs it: a wheel without the train extra, in an environment of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from tests.conftest import ROOT, STROKES_L
+
+
+@pytest.fixture(scope="module")
+def base_bin(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The commands of a fresh virtual environment that has penread and nothing of its extras."""
+    venv = tmp_path_factory.mktemp("base") / "venv"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", venv], check=True)
+    subprocess.run(
+        [sys.executable, "-m", "pip", "--python", venv / "bin" / "python", "install", "--quiet",
+         "--disable-pip-version-check", "--constraint", ROOT / "constraints.txt", ROOT],
+        check=True,
+    )  # fmt: skip
+    return venv / "bin"
+
+
+def test_import_and_predict_without_torch(base_bin: Path, tmp_path: Path) -> None:
+    code = f"""
+import sys, penread
+prediction = penread.Recognizer().predict(penread.Ink({STROKES_L}))
+assert prediction.char == "L", prediction
+heavy = {{"torch", "matplotlib", "sklearn", "onnx", "fastapi", "uvicorn"}} & set(sys.modules)
+assert not heavy, heavy
+for name in ("torch", "matplotlib", "sklearn", "onnx", "pooch"):
+    try:
+        __import__(name)
+    except ModuleNotFoundError:
+        continue
+    raise AssertionError(f"{{name}} is installed")
+"""
+    subprocess.run([base_bin / "python", "-W", "error", "-c", code], check=True, cwd=tmp_path)
+
+
+def test_serve_without_torch(base_bin: Path, tmp_path: Path) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    env = {key: value for key, value in os.environ.items() if not key.startswith("PENREAD_")}
+    started_s = time.monotonic()
+    with subprocess.Popen([base_bin / "penread", "serve", "--port", str(port)], cwd=tmp_path, env=env) as process:
+        try:
+            answer = first_answer(f"http://127.0.0.1:{port}/api/v1/predict")
+            print(f"\nfrom start to first answer, base install: {time.monotonic() - started_s:.2f} s")
+            assert answer["char"] == "L"
+            assert httpx2.get(f"http://127.0.0.1:{port}/").status_code == 200
+            assert httpx2.get(f"http://127.0.0.1:{port}/static/main.js").status_code == 200
+        finally:
+            process.terminate()
+    assert process.returncode == 0
+
+
+def first_answer(url: str) -> dict[str, Any]:
+    for _ in range(400):
+        try:
+            answer: dict[str, Any] = httpx2.post(url, json={"strokes": STROKES_L}).json()
+        except httpx2.TransportError:
+            time.sleep(0.05)
+        else:
+            return answer
+    raise AssertionError("penread serve gave no answer in 20 s")
+
+
+def test_training_says_what_to_install(base_bin: Path, tmp_path: Path) -> None:
+    for arguments in (["train", "--out", "run"], ["evaluate"], ["export", "run", "--out", "b"], ["data", "verify"]):
+        ended = subprocess.run([base_bin / "penread", *arguments], capture_output=True, text=True, cwd=tmp_path)
+        assert ended.returncode == 1
+        assert "pip install 'penread[train]'" in ended.stderr, json.dumps([arguments, ended.stderr])

@@ -1,0 +1,223 @@
+"""Training on a small real subset: it learns, it resumes to the last digit, its bundle computes what it computes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from penread import Recognizer, TrainingError
+from penread.charset import SPLIT_CHARS
+from penread.training import loop, networks
+from penread.training.data import load
+from penread.training.export import compare, export
+from penread.training.recipes import RECIPES
+from tests.conftest import PENREAD
+
+EPOCHS = 6
+
+
+class Silent:
+    def start(self, epoch: int, images: int) -> None: ...
+
+    def step(self, images: int, loss: float, accuracy: float) -> None: ...
+
+    def epoch(self, metrics: loop.EpochMetrics) -> None: ...
+
+
+def config(data_dir: Path, epochs: int = EPOCHS, **changes) -> loop.Config:
+    recipe = replace(RECIPES["reference"], epochs=epochs, batch_size=64)
+    fields = {
+        "recipe": recipe, "split": "pool47", "seed": 5, "device": "cpu", "precision": "float32", "threads": 2,
+        "data_sha256": loop.training_sums(data_dir, "pool47"),
+    }  # fmt: skip
+    return loop.Config(**{**fields, **changes})  # type: ignore[arg-type]
+
+
+def numbers(run_dir: Path) -> list[dict[str, float]]:
+    """A run's figures without those that time gives."""
+    rows = [json.loads(line) for line in (run_dir / "metrics.jsonl").read_text().splitlines()]
+    return [{key: value for key, value in row.items() if not key.endswith("_s")} for row in rows]
+
+
+@pytest.fixture(scope="module")
+def finished(small_emnist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of a few epochs."""
+    run_dir = tmp_path_factory.mktemp("runs") / "whole"
+    loop.start(config(small_emnist), run_dir)
+    loop.run(run_dir, small_emnist, Silent())
+    return run_dir
+
+
+def test_the_reference_recipe_is_exact() -> None:
+    recipe = RECIPES["reference"]
+    assert (recipe.epochs, recipe.epoch_images, recipe.batch_size) == (20, 112_800, 512)
+    assert (recipe.learning_rate, recipe.weight_decay) == (1e-3, 1e-5)
+    layers = [layer for layer in networks.build("reference", 47).modules() if not list(layer.children())]
+    assert [str(layer).split(", bias")[0].rstrip(")") for layer in layers] == [
+        "Conv2d(1, 32, kernel_size=(3, 3), stride=(1, 1), padding=(1, 1",
+        "ReLU(",
+        "MaxPool2d(kernel_size=2, stride=2, padding=0, dilation=1, ceil_mode=False",
+        "Conv2d(32, 64, kernel_size=(3, 3), stride=(1, 1), padding=(1, 1",
+        "ReLU(",
+        "MaxPool2d(kernel_size=2, stride=2, padding=0, dilation=1, ceil_mode=False",
+        "Flatten(start_dim=1, end_dim=-1",
+        "Linear(in_features=3136, out_features=128",
+        "ReLU(",
+        "Dropout(p=0.5, inplace=False",
+        "Linear(in_features=128, out_features=47",
+    ]
+
+
+def test_the_loss_falls(finished: Path) -> None:
+    rows = numbers(finished)
+    assert [row["epoch"] for row in rows] == list(range(1, EPOCHS + 1))
+    assert rows[-1]["train_loss"] < 0.6 * rows[0]["train_loss"]
+    assert rows[-1]["val_loss"] < 0.7 * rows[0]["val_loss"]
+    assert rows[-1]["val_accuracy"] > 0.3 > 1 / 47 * 3
+
+
+def test_the_run_folder_says_what_was_done(finished: Path, small_emnist: Path) -> None:
+    assert loop.Config.read(finished) == config(small_emnist)
+    environment = json.loads((finished / "environment.json").read_text())
+    assert environment["packages"]["torch"] == torch.__version__
+    assert environment["cpu_cores"] == os.cpu_count()
+    with Image.open(finished / "curves.png") as curves:
+        assert curves.width > 800
+    assert sorted(path.name for path in finished.iterdir()) == [
+        "checkpoint.pt", "config.json", "curves.png", "environment.json", "metrics.jsonl",
+    ]  # fmt: skip
+
+
+def test_killed_and_resumed_ends_with_the_same_numbers(finished: Path, small_emnist: Path, tmp_path: Path) -> None:
+    """SIGKILL at whatever moment comes, several times, through the command line."""
+    run_dir = tmp_path / "killed"
+    loop.start(config(small_emnist), run_dir)
+    kills = 0
+    for delay_s in (0.3, 0.1, 0.5):
+        process = subprocess.Popen(
+            [PENREAD, "train", "--resume", "--out", str(run_dir), "--data-dir", str(small_emnist)],
+            stdout=subprocess.DEVNULL,
+        )
+        before = loop_progress(run_dir)
+        while process.poll() is None and loop_progress(run_dir) == before:
+            time.sleep(0.01)
+        time.sleep(delay_s)
+        if process.poll() is None:
+            process.send_signal(signal.SIGKILL)
+            kills += 1
+        process.wait()
+    assert kills >= 1
+    again = [PENREAD, "train", "--resume", "--out", str(run_dir), "--data-dir", str(small_emnist)]
+    subprocess.run(again, check=True, stdout=subprocess.DEVNULL)
+    assert numbers(run_dir) == numbers(finished)
+    states = [torch.load(run / "checkpoint.pt", weights_only=True)["network"] for run in (run_dir, finished)]
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[1])
+    # What a killed write left behind is not taken for a result, and a finished run stays as it is.
+    subprocess.run(again, check=True, stdout=subprocess.DEVNULL)
+    assert numbers(run_dir) == numbers(finished)
+
+
+def loop_progress(run_dir: Path) -> int:
+    """When the checkpoint was written last; 0 before the first."""
+    checkpoint = run_dir / "checkpoint.pt"
+    return checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0
+
+
+def test_bfloat16_trains_too(small_emnist: Path, tmp_path: Path) -> None:
+    loop.start(config(small_emnist, epochs=3, precision="bfloat16"), tmp_path / "run")
+    history = loop.run(tmp_path / "run", small_emnist, Silent())
+    assert history[-1].train_loss < history[0].train_loss
+    assert history[-1].val_loss < history[0].val_loss
+
+
+def test_a_run_folder_in_use_is_not_overwritten(finished: Path, small_emnist: Path) -> None:
+    before = numbers(finished)
+    with pytest.raises(TrainingError, match="--resume"):
+        loop.start(config(small_emnist), finished)
+    assert numbers(finished) == before
+
+
+def test_other_data_are_noticed(small_emnist: Path, tmp_path: Path) -> None:
+    loop.start(config(small_emnist, data_sha256={"emnist-pool47-train-images-idx3-ubyte.gz": "0"}), tmp_path / "run")
+    with pytest.raises(TrainingError, match="not those that"):
+        loop.run(tmp_path / "run", small_emnist, Silent())
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"recipe": {}}', '{"recipe": {"name": "x"}, "split": "digits"}'])
+def test_no_run_folder_is_told(tmp_path: Path, content: str) -> None:
+    if content:
+        (tmp_path / "config.json").write_text(content)
+    with pytest.raises(TrainingError, match="is no run folder"):
+        loop.Config.read(tmp_path)
+
+
+@given(st.lists(st.integers(1, 30), min_size=2, max_size=6), st.integers(1, 200), st.integers(0, 5))
+@settings(max_examples=60, deadline=None)
+def test_epochs_are_even_by_class_and_deal_every_image_in_turn(sizes: list[int], images: int, seed: int) -> None:
+    labels = np.random.default_rng(seed).permutation(np.repeat(np.arange(len(sizes)), sizes))
+    hand = max(1, images // len(sizes))
+    seen: Counter[int] = Counter()
+    for epoch in range(3):
+        order = loop.epoch_order(labels, epoch, images, seed)
+        assert np.bincount(labels[order]).tolist() == [hand] * len(sizes)
+        seen.update(order.tolist())
+        np.testing.assert_array_equal(order, loop.epoch_order(labels, epoch, images, seed))
+    for label in range(len(sizes)):
+        times = [seen[index] for index in np.flatnonzero(labels == label).tolist()]
+        # Dealt like cards: no image comes again before all the others of its class have come as often.
+        assert max(times) - min(times) <= 1
+
+
+def test_epochs_and_seeds_differ() -> None:
+    labels = np.repeat(np.arange(5), 40)
+    first = loop.epoch_order(labels, 0, 100, 1)
+    assert not np.array_equal(first, loop.epoch_order(labels, 1, 100, 1))
+    assert not np.array_equal(first, loop.epoch_order(labels, 0, 100, 2))
+
+
+def test_export_makes_a_bundle_that_computes_the_same(finished: Path, small_emnist: Path, tmp_path: Path) -> None:
+    evaluation = export(finished, tmp_path / "small", small_emnist, version="0.1")
+    recognizer = Recognizer(tmp_path / "small")
+    info = recognizer.info
+    assert (info.name, info.version, info.recipe, info.split) == ("small", "0.1", "reference", "pool47")
+    assert info.chars == SPLIT_CHARS["pool47"]
+    assert info.trained_on.images == 47 * 32
+    assert info.parameters == sum(w.numel() for w in networks.build("reference", 47).parameters())
+    assert info.measured is not None
+    assert info.measured.accuracy == pytest.approx(evaluation.accuracy, abs=1e-6)
+    assert info.measured.images == 470
+    test = load(small_emnist, "pool47", "test")
+    network = loop.load_network(finished, info.chars)
+    with torch.inference_mode():
+        by_torch = network(torch.from_numpy(test.images)).numpy()
+    np.testing.assert_allclose(recognizer.logits(test.images), by_torch, atol=1e-4)
+    with pytest.raises(TrainingError, match="exists already"):
+        export(finished, tmp_path / "small", small_emnist)
+
+
+def test_a_graph_that_differs_from_the_network_is_refused(
+    finished: Path, small_emnist: Path, recognizer: Recognizer
+) -> None:
+    network = loop.load_network(finished, SPLIT_CHARS["pool47"])
+    with pytest.raises(TrainingError, match="differs from the network"):
+        compare(network, recognizer, load(small_emnist, "pool47", "val"))
+
+
+def test_an_unfinished_run_is_not_exported(small_emnist: Path, tmp_path: Path) -> None:
+    loop.start(config(small_emnist), tmp_path / "run")
+    with pytest.raises(TrainingError, match=r"unfinished: 0 of 6 epochs.*--resume"):
+        export(tmp_path / "run", tmp_path / "bundle", small_emnist)
+    assert not (tmp_path / "bundle").exists()
