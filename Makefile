@@ -35,10 +35,10 @@ lint: $(VENV)/.dev
 # penread with its training extra, without the tools of development.
 train-extra: $(VENV)/.train
 
-# Take the newest versions and pin them.
+# Take the newest versions and pin them; torch, gigabytes of it, is moved by hand.
 lock:
 	rm -rf $(VENV)
-	: > constraints.txt
+	grep '^torch==' constraints.txt > constraints.new && mv constraints.new constraints.txt
 	$(MAKE) $(VENV)/.dev
 	$(BIN)/python -m pip freeze --exclude-editable | sed 's/+cpu$$//' > constraints.txt
 
@@ -58,7 +58,7 @@ $(VENV)/.base: $(VENV)/.venv pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/.train: $(VENV)/.base
-	$(INSTALL) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX) --no-deps) "$$(grep '^torch==' constraints.txt || echo torch)"
+	$(INSTALL) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX) --no-deps) torch
 	$(INSTALL) --editable '.[train]'
 	@touch $@
 

@@ -389,14 +389,12 @@ def data_show(
 @models_app.command("list")
 def models_list() -> None:
     """List the bundles that ship, with what they measure."""
-    table = Table("name", "version", "recipe", "trained on", "accuracy", "test", "parameters", "size")
+    table = Table("name", "trained on", "accuracy", "test", "parameters", "size", caption=f"default: {DEFAULT_BUNDLE}")
     for name in shipped():
         bundle = Bundle.load(name)
         info, measured = bundle.info, bundle.info.measured
         table.add_row(
-            f"{name} (default)" if name == DEFAULT_BUNDLE else name,
-            info.version,
-            info.recipe,
+            f"{name} {info.version}",
             info.trained_on.split,
             f"{measured.accuracy:.2%}" if measured else "not measured",
             f"{measured.split}, {measured.images:,}" if measured else "",

@@ -156,7 +156,7 @@ class Recognizer:
         return self.predict_many([source], top_k=top_k, charset=charset)[0]
 
     def predict_many(
-        self, sources: Sequence[Source], *, top_k: int = 5, charset: str | None = None
+        self, sources: Sequence[Source] | NDArray[np.uint8], *, top_k: int = 5, charset: str | None = None
     ) -> list[Prediction]:
         """Reads many characters, each by itself.
 

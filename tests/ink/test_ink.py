@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -56,7 +57,7 @@ def test_the_box_is_emnists(strokes: list[list[tuple[float, float]]]) -> None:
 
 @given(st.lists(polylines, min_size=1, max_size=4), st.sampled_from([0.01, 0.5, 3, 250]), coordinates, coordinates)
 @settings(max_examples=60, deadline=None)
-def test_size_and_place_do_not_matter(strokes: list, scale: float, dx: float, dy: float) -> None:
+def test_size_and_place_do_not_matter(strokes: Any, scale: float, dx: float, dy: float) -> None:
     rounded = [np.round(np.array(stroke)) for stroke in strokes]
     moved = [stroke * scale + (dx, dy) for stroke in rounded]
     difference = Ink(rounded).glyph().astype(int) - Ink(moved).glyph().astype(int)
@@ -82,6 +83,7 @@ def test_no_strokes_are_a_blank_glyph() -> None:
 
 
 def test_arrays_tuples_and_lists_are_taken() -> None:
+    stroke: Any
     for stroke in (np.array(STROKES_L[0], dtype=np.float32), tuple(map(tuple, STROKES_L[0])), STROKES_L[0]):
         np.testing.assert_array_equal(Ink([stroke]).glyph(), Ink(STROKES_L).glyph())
 
@@ -101,6 +103,6 @@ def test_arrays_tuples_and_lists_are_taken() -> None:
         [None],
     ],
 )
-def test_what_is_no_ink_is_told(strokes: list) -> None:
+def test_what_is_no_ink_is_told(strokes: Any) -> None:
     with pytest.raises(InputError, match="Stroke 0"):
         Ink(strokes)

@@ -298,7 +298,8 @@ def test_the_language_is_the_browsers(visit, locale: str, lang: str, heading: st
 def test_both_languages_have_the_same_words(visit) -> None:
     page = visit()
     keys = page.page.evaluate(
-        "import('/static/i18n.js').then(({ MESSAGES }) => [MESSAGES.en, MESSAGES.ru].map((all) => Object.keys(all).sort()))"
+        """import("/static/i18n.js").then(({ MESSAGES }) =>
+            [MESSAGES.en, MESSAGES.ru].map((words) => Object.keys(words).sort()))"""
     )
     assert keys[0] == keys[1]
 

@@ -60,7 +60,7 @@ def test_many_sources_of_all_kinds_keep_their_order(recognizer: Recognizer, tmp_
     glyph = Ink(STROKES_L).glyph()
     picture = Image.fromarray(255 - glyph).resize((280, 280), Image.Resampling.BICUBIC)
     picture.save(tmp_path / "l.png")
-    sources = [
+    sources: list[Any] = [
         Ink(STROKES_L), Ink([]), glyph, picture, tmp_path / "l.png", str(tmp_path / "l.png"),
         (tmp_path / "l.png").read_bytes(), np.asarray(picture),
     ]  # fmt: skip
@@ -102,7 +102,7 @@ def test_charset(recognizer: Recognizer) -> None:
 
 
 def test_an_unreadable_source_is_named(recognizer: Recognizer) -> None:
-    with pytest.raises(InputError, match="Item 1: .*no image"):
+    with pytest.raises(InputError, match=r"Item 1: .*no image"):
         recognizer.predict_many([Ink(STROKES_L), b"nothing"])
     with pytest.raises(InputError, match=r"uint8 array \(N, 28, 28\)"):
         recognizer.probs(np.zeros((1, 32, 32), np.uint8))

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx2
 import numpy as np
@@ -22,6 +22,9 @@ from penread import Ink, Recognizer
 from penread.server.limits import MAX_BODY_BYTES, MAX_POINTS, MAX_STROKES
 from tests.conftest import PENREAD, STROKES_L, serving
 from tests.recognizer.test_recognizer import folded
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 PNG_L = io.BytesIO()
 Image.fromarray(255 - Ink(STROKES_L).glyph()).resize((200, 200), Image.Resampling.BICUBIC).save(PNG_L, "PNG")
@@ -107,7 +110,7 @@ def test_the_glyph_is_what_the_model_saw(api: httpx2.Client) -> None:
 
 
 @pytest.mark.parametrize("strokes", [[], [[]], [[], []]])
-def test_a_blank_is_rejected(api: httpx2.Client, strokes: list) -> None:
+def test_a_blank_is_rejected(api: httpx2.Client, strokes: list[Any]) -> None:
     answer = predict(api, strokes=strokes, include_glyph=True).json()
     assert (answer["char"], answer["confidence"], answer["candidates"], answer["rejected"]) == (None, 0, [], "blank")
     assert answer["glyph"].startswith("data:image/png")
@@ -187,7 +190,7 @@ def test_a_body_beyond_the_bound_is_refused(api: httpx2.Client, server: str) -> 
     header = {"content-type": "application/json"}
     assert "larger than" in problem(api.post("/api/v1/predict", content=too_large, headers=header), 413)
 
-    def chunks():
+    def chunks() -> Iterator[bytes]:
         for _ in range(MAX_BODY_BYTES // 65536 + 2):
             yield b"A" * 65536
 

@@ -1,0 +1,143 @@
+"""The documents: their commands run, their links lead somewhere, their figures are those of the bundle."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from penread import Ink
+from penread.bundle import Bundle
+from penread.cli import app
+from penread.server import limits
+from penread.server.settings import Settings
+from tests.conftest import ROOT, STROKES_L
+from tests.made import drawn, typeset_subset, write_split
+
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+# What a test can't run, and what stands in for it.
+NOT_RUN = {
+    "make": "CI runs make test; make serve needs a terminal to end it",
+    "docker": "there is no Docker engine where the tests run",
+    "penread data fetch": "downloads half a gigabyte; tests/data/test_fetch.py fetches from a server of its own",
+    "penread serve": "tests/server and tests/package start it",
+}
+
+
+def blocks(document: Path, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", document.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+
+
+def commands(document: Path) -> list[str]:
+    """The shell commands of a document, comments dropped and continued lines joined."""
+    lines = "\n".join(blocks(document, "sh")).replace("\\\n", " ").splitlines()
+    return [command for line in lines if (command := line.split("  #")[0].strip())]
+
+
+@pytest.fixture
+def workplace(tmp_path: Path, small_emnist: Path) -> Path:
+    """A folder as a reader of the documents has it: the data, some pictures, the commands on the PATH."""
+    data_dir = tmp_path / "data" / "emnist"
+    shutil.copytree(small_emnist, data_dir)
+    write_split(data_dir, typeset_subset("balanced", 5, 1, "train"), typeset_subset("balanced", 1, 2, "test"))
+    (tmp_path / "drawings").mkdir()
+    (tmp_path / "drawings" / "chars74k_hnd.json").write_text(json.dumps(drawn()))
+    (tmp_path / "benchmarks").symlink_to(ROOT / "benchmarks")
+    picture = Image.fromarray(255 - Ink(STROKES_L).glyph()).resize((120, 120), Image.Resampling.BICUBIC)
+    picture.save(tmp_path / "letter.png")
+    picture.convert("RGB").save(tmp_path / "digit.jpg")
+    return tmp_path
+
+
+def test_there_are_documents() -> None:
+    names = {path.name for path in DOCUMENTS}
+    assert {"README.md", "README.ru.md", "CONTRIBUTING.md", "api.md", "training.md", "models.md"} <= names
+    assert sum(len(commands(path)) for path in DOCUMENTS) > 20
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_the_commands_run(document: Path, workplace: Path, server: str) -> None:
+    env = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    for command in commands(document):
+        if command.startswith(tuple(NOT_RUN)):
+            continue
+        if document.name == "models.md" and command.startswith("penread train"):
+            command += " --epochs 2"  # noqa: PLW2901 - the reference's twenty are run in training.md
+        at_hand = command.replace("http://127.0.0.1:8000", server)
+        ended = subprocess.run(at_hand, shell=True, cwd=workplace, env=env, capture_output=True, text=True)
+        assert ended.returncode == 0, f"{command}\n{ended.stdout}\n{ended.stderr}"
+        if command.startswith("curl"):
+            assert json.loads(ended.stdout)["char"] == "L", ended.stdout
+
+
+def test_what_is_not_run_is_at_least_a_command() -> None:
+    """The commands left out above exist, with the options they are shown with."""
+    import click
+    import typer
+
+    root = typer.main.get_command(app)
+    for document in DOCUMENTS:
+        for command in commands(document):
+            words = command.split()
+            if words[0] == "make":
+                assert re.search(rf"^{words[1]}:", (ROOT / "Makefile").read_text(), re.MULTILINE), command
+            elif command.startswith(("penread data fetch", "penread serve")):
+                found: click.Command = root  # type: ignore[assignment]
+                for word in words[1:]:
+                    if hasattr(found, "commands") and word in found.commands:
+                        found = found.commands[word]
+                options = {option for parameter in found.params for option in parameter.opts}
+                assert {word for word in words if word.startswith("--")} <= options, command
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.ru.md"])
+def test_the_python_runs(name: str, workplace: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    monkeypatch.chdir(workplace)
+    [code] = blocks(ROOT / name, "python")
+    exec(compile(code, name, "exec"), {})
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("L ")
+    assert lines[1].startswith("L [Candidate(char='L'")
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_lead_somewhere(document: Path) -> None:
+    text = document.read_text("utf-8")
+    for link in re.findall(r"\]\(([^)#]+)[^)]*\)", text):
+        if not link.startswith("http"):
+            assert (document.parent / link).exists(), link
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.ru.md", "docs/models.md"])
+def test_the_figures_are_the_bundles(name: str) -> None:
+    info = Bundle.load("reference").info
+    assert info.measured
+    text = (ROOT / name).read_text("utf-8").replace("\N{NO-BREAK SPACE}", " ").replace(",", ".")
+    assert f"{info.measured.accuracy:.2%}".rstrip("%") in text
+    if name.startswith("README"):
+        assert f"{info.parameters:,}".replace(",", ".") in text.replace("229 ", "229.").replace("428 ", "428.")
+
+
+def test_the_stated_bounds_are_those_of_the_code() -> None:
+    api = (ROOT / "docs" / "api.md").read_text("utf-8")
+    for bound in (limits.MAX_BODY_BYTES, limits.MAX_STROKES, limits.MAX_POINTS, 1_000_000, 40_000_000):
+        assert f"{bound:,}" in api
+    for name, field in Settings.model_fields.items():
+        assert f"| `--{name}` | `PENREAD_{name.upper()}` | `{field.default}` |" in api
+
+
+def test_the_docstring_example_runs() -> None:
+    import doctest
+
+    import penread
+
+    assert doctest.testmod(penread).failed == 0
+    assert np.all(Ink(STROKES_L).glyph() >= 0)
