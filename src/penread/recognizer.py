@@ -90,7 +90,7 @@ class Recognizer:
 
     Args:
         bundle: The name of a bundle that ships, a bundle's directory, or a loaded bundle.
-        threads: CPU threads for one call. One is the fastest for single characters.
+        threads: CPU threads for one call, 0 for one a core. One is the fastest for single characters.
 
     Raises:
         BundleError: The bundle is missing or damaged.

@@ -172,7 +172,6 @@ def start(config: Config, run_dir: Path) -> None:
         raise TrainingError(
             f"{run_dir} exists already. Give --resume to go on with the run in it, or another folder to --out."
         )
-    write_text(run_dir / "environment.json", _json(environment(config.device)))
     write_text(run_dir / "config.json", _json(asdict(config)))
 
 
@@ -195,6 +194,8 @@ def run(run_dir: Path, data_dir: Path, reporter: Reporter) -> list[EpochMetrics]
     recipe = config.recipe
     if training_sums(data_dir, config.split) != config.data_sha256:
         raise TrainingError(f"The {config.split} files in {data_dir} are not those that {run_dir} was started with.")
+    if not (run_dir / "environment.json").exists():
+        write_text(run_dir / "environment.json", _json(environment(config.device)))
     device = torch.device(config.device)
     torch.set_num_threads(config.threads)
     torch.use_deterministic_algorithms(config.device == "cpu")
