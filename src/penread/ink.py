@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-#: Width of the pen on the grid of 56 pixels: the median of EMNIST's strokes is 2.8 of 28 pixels
+#: Width of the pen on the grid of 56 pixels: the median of EMNIST's strokes is 2.85 of 28 pixels
 #: (``benchmarks/glyph_statistics.py``).
 PEN_PX = 5.6
 #: Coordinates are within this of zero.

@@ -123,7 +123,7 @@ def test_the_figures_are_the_bundles(name: str) -> None:
     text = (ROOT / name).read_text("utf-8").replace("\N{NO-BREAK SPACE}", " ").replace(",", ".")
     assert f"{info.measured.accuracy:.2%}".rstrip("%") in text
     if name.startswith("README"):
-        assert f"{info.parameters:,}".replace(",", ".") in text.replace("229 ", "229.").replace("428 ", "428.")
+        assert str(info.parameters) in text.replace(".", "").replace(" ", "")
 
 
 def test_the_stated_bounds_are_those_of_the_code() -> None:

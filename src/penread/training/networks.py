@@ -14,7 +14,7 @@ class ReferenceNet(nn.Module):
 
     3×3 convolution with 32 filters, ReLU, 2×2 max pooling; 3×3 convolution with 64 filters, ReLU, 2×2 max
     pooling; 128 fully connected units, ReLU, dropout 0.5; one output a class. The convolutions are padded by one
-    pixel, so the planes are 28, 14 and 7 pixels wide; docs/models.md has the figures without padding.
+    pixel, so the planes are 28, 14 and 7 pixels wide.
 
     Args:
         classes: Number of outputs.
