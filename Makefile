@@ -8,7 +8,7 @@ PYTHON ?= python3
 TORCH_INDEX ?=
 VENV := .venv
 BIN := $(VENV)/bin
-# Every version is pinned, so that what worked when it was committed works today.
+# The versions of all that is installed are pinned: what worked when it was committed works today.
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .PHONY: help serve test lint check train-extra lock clean

@@ -2,7 +2,7 @@
 
     python benchmarks/glyph_statistics.py data/emnist drawings/chars74k_hnd.json
 
-The left column is what the constants in ``penread.glyph`` and ``penread.ink`` were set by; the images are those of
+The middle column is what the constants in ``penread.glyph`` and ``penread.ink`` were set by; the images are those of
 the validation subset. Drawings are a list of {"label": "A", "strokes": [[[x, y], ...], ...]}.
 """
 

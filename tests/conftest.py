@@ -83,6 +83,8 @@ def serving(*options: str, env: dict[str, str] | None = None) -> Iterator[tuple[
                 break
             except httpx2.TransportError:
                 time.sleep(0.05)
+        else:
+            raise AssertionError("penread serve did not answer in 30 s")
         yield address, process
     finally:
         process.terminate()

@@ -12,7 +12,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from penread.errors import BundleError
 
@@ -32,10 +32,12 @@ class TrainedOn(_Strict):
     Attributes:
         split: EMNIST's split, of its train file.
         images: How many, those held back for validation not counted.
+        sha256: Sums of the files, hex digits, by name.
     """
 
     split: str
     images: int = Field(gt=0)
+    sha256: dict[str, str]
 
 
 class Measured(_Strict):
@@ -84,6 +86,13 @@ class ModelInfo(_Strict):
     rejection: dict[str, float]
     parameters: int = Field(gt=0)
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
+
+    @field_validator("chars")
+    @classmethod
+    def _no_char_twice(cls, chars: str) -> str:
+        if len(set(chars)) != len(chars):
+            raise ValueError("a character has two classes")
+        return chars
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,8 @@ def main() -> None:
     """Runs the command line. Errors that penread raises on purpose are one line, and exit status 1."""
     try:
         app()
-    except PenreadError as error:
+    # OSError: a folder that can't be written to, a disk that is full.
+    except (PenreadError, OSError) as error:
         _err.print(f"[bold red]error:[/] {escape(str(error))}", soft_wrap=True)
         sys.exit(1)
 
@@ -79,6 +80,8 @@ def serve(
     ] = None,
 ) -> None:
     """Serve the page and the HTTP API. PENREAD_HOST, PENREAD_PORT and PENREAD_BUNDLE set the same."""
+    # uvicorn stops in order and then raises the signal again: that is no failure, and nor is an end before it runs.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     import uvicorn  # noqa: PLC0415 - half a second that no other command has to wait
     from pydantic import ValidationError  # noqa: PLC0415 - as above
 
@@ -95,8 +98,6 @@ def serve(
         raise InputError(f"{wrong['loc'][0]}: {wrong['msg']} (given: {wrong['input']}).") from error
     # A bundle that can't be served is better told here, in a line, than from inside the server's start.
     Bundle.load(settings.bundle)
-    # uvicorn stops in order and then raises the signal again: that is no failure.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     uvicorn.run(create_app(settings), host=settings.host, port=settings.port, timeout_graceful_shutdown=1)
 
 
@@ -151,7 +152,7 @@ def train(
     recipe: Annotated[str, typer.Option(help="The training configuration.")] = "reference",
     split: Split = "balanced",
     data_dir: DataDir = _DEFAULT_DATA_DIR,
-    seed: Annotated[int, typer.Option(min=0, help="Of weights, order and dropout.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, max=1_000_000, help="Of weights, order and dropout.")] = 1,
     epochs: Annotated[int | None, typer.Option(min=1, help="Fewer or more epochs than the recipe's.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out, as it was started.")] = False,
 ) -> None:
@@ -162,6 +163,7 @@ def train(
         import torch  # noqa: PLC0415 - needs the train extra
 
         from penread.training import loop  # noqa: PLC0415 - needs the train extra
+        from penread.training.data import training_sums  # noqa: PLC0415 - beside its only use
         from penread.training.recipes import RECIPES  # noqa: PLC0415 - beside its only use
 
     if not resume:
@@ -176,7 +178,7 @@ def train(
             device=device,
             precision=loop.auto_precision(device),
             threads=torch.get_num_threads(),
-            data_sha256=loop.training_sums(data_dir, split),
+            data_sha256=training_sums(data_dir, split),
         )
         loop.start(config, out)
     config = loop.Config.read(out)
@@ -335,7 +337,8 @@ def data_fetch(
         console=_out,
     ) as bar:
         task = bar.add_task("", total=None)
-        paths = fetch(data_dir, progress=lambda done, total: bar.update(task, completed=done, total=total or None))
+        with _train_extra():
+            paths = fetch(data_dir, progress=lambda done, total: bar.update(task, completed=done, total=total or None))
     _out.print(f"{len(paths)} files in {escape(str(data_dir))}, sums right.", soft_wrap=True)
 
 

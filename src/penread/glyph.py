@@ -10,12 +10,11 @@ from an image. ``benchmarks/glyph_statistics.py`` prints both sides of the compa
 from __future__ import annotations
 
 import io
-import warnings
 from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from penread.errors import InputError
 
@@ -39,6 +38,16 @@ IMAGE_FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
 
 # Detail beyond this many pixels on the longer side is far finer than the grid.
 _WORKING_PX = 1024
+_EXIF_ORIENTATION = 0x0112
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 # Ink must differ from paper by this much, of 255; JPEG noise and the grain of paper differ by less.
 _MIN_CONTRAST = 32
 
@@ -80,42 +89,39 @@ def from_image(image: Path | str | bytes | Image.Image | NDArray[np.generic]) ->
     Raises:
         InputError: There is no such file, it is no image, or it has more than ``MAX_PIXELS`` pixels.
     """
-    grey = _grey(_open(image))
-    ink = _ink_from_paper(grey)
+    ink = _ink_from_paper(_grey_levels(image))
     if ink is None:
         return blank_glyph()
     coverage = _place(ink)
     return from_coverage(coverage, blur_px=max(BLUR_PX**2 - _softness_px(coverage) ** 2, 0.0) ** 0.5)
 
 
-def _open(image: Path | str | bytes | Image.Image | NDArray[np.generic]) -> Image.Image:
+def _grey_levels(image: Path | str | bytes | Image.Image | NDArray[np.generic]) -> NDArray[np.float64]:
+    """Gives grey levels, 0 for black to 255 for white, float (H, W), upright and of a size to work with."""
     if isinstance(image, np.ndarray):
-        return _from_array(image)
-    if isinstance(image, Image.Image):
-        _check_pixels(image)
-        return _settle(image.copy())
+        return _grey(_from_array(image))
     try:
-        with (
-            warnings.catch_warnings(),
-            Image.open(io.BytesIO(image) if isinstance(image, bytes) else image, formats=IMAGE_FORMATS) as opened,
-        ):
-            # Pillow warns of odd metadata and of large images; the one is harmless, the other checked here.
-            warnings.simplefilter("ignore")
+        if isinstance(image, Image.Image):
+            _check_pixels(image)
+            return _grey(image)
+        source = io.BytesIO(image) if isinstance(image, bytes) else image
+        with Image.open(source, formats=IMAGE_FORMATS) as opened:
             _check_pixels(opened)
             opened.draft(None, (_WORKING_PX, _WORKING_PX))
-            opened.load()
-            return _settle(opened)
+            return _grey(opened)
+    except InputError:
+        raise
     except FileNotFoundError as error:
         raise InputError(f"There is no file {image!s}.") from error
     except UnidentifiedImageError as error:
         raise InputError(f"This is no image that can be read. The formats are {', '.join(IMAGE_FORMATS)}.") from error
-    except Image.DecompressionBombError as error:
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise InputError(_too_large("far more")) from error
-    # A damaged file makes Pillow's decoders raise whatever they stumbled on.
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError, OverflowError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"The image is damaged or incomplete: {error}.") from error
+    # A damaged file makes Pillow's decoders raise whatever they stumble on, and the list is open.
+    except Exception as error:
+        raise InputError(
+            f"The image is damaged, incomplete or of an unusual kind ({error}): save it as PNG."
+        ) from error
 
 
 def _check_pixels(image: Image.Image) -> None:
@@ -130,71 +136,91 @@ def _too_large(pixels: str) -> str:
     return f"The image has {pixels} pixels; {MAX_PIXELS:,} is the most. Make it smaller."
 
 
-def _settle(image: Image.Image) -> Image.Image:
-    """Turns the image upright as its camera noted, and shrinks one that is larger than is of use."""
-    image = ImageOps.exif_transpose(image)
-    if image.mode not in {"I", "F"} and not image.mode.startswith("I;"):
-        image.thumbnail((_WORKING_PX, _WORKING_PX), Image.Resampling.BOX)
-    return image
-
-
 def _from_array(array: NDArray[np.generic]) -> Image.Image:
-    if array.ndim not in {2, 3} or (array.ndim == 3 and array.shape[2] not in {1, 3, 4}):
+    if array.ndim == 3 and array.shape[2] == 1:
+        array = array[:, :, 0]
+    if array.ndim != 2 and not (array.ndim == 3 and array.shape[2] in {3, 4}):
         raise InputError(f"An image array is (H, W), (H, W, 3) or (H, W, 4); this one is {array.shape}.")
     if array.size == 0:
         raise InputError("The image has no pixels.")
     if array.shape[0] * array.shape[1] > MAX_PIXELS:
         raise InputError(_too_large(f"{array.shape[0] * array.shape[1]:,}"))
+    if array.dtype == np.uint8:
+        return Image.fromarray(array)
     if array.dtype == np.bool_:
-        levels = array.astype(np.float64) * 255
-    elif array.dtype == np.uint8:
+        return Image.fromarray(array.astype(np.uint8) * np.uint8(255))
+    if array.dtype == np.uint16:
+        return Image.fromarray((array.astype(np.uint32) // 257).astype(np.uint8))
+    if np.issubdtype(array.dtype, np.floating):
         levels = array.astype(np.float64)
-    elif array.dtype == np.uint16:
-        levels = array.astype(np.float64) / 257
-    elif np.issubdtype(array.dtype, np.floating):
-        levels = array.astype(np.float64) * 255
-        if not (np.isfinite(levels).all() and levels.min() >= 0 and levels.max() <= 255):
+        if not (np.isfinite(levels).all() and levels.min() >= 0 and levels.max() <= 1):
             raise InputError("An image array of floats goes from 0 to 1; divide by its maximum.")
-    else:
-        raise InputError(f"An image array is of uint8, uint16, bool or floats, not {array.dtype}.")
-    if array.ndim == 3 and array.shape[2] == 1:
-        levels = levels[:, :, 0]
-    return _settle(Image.fromarray(np.floor(levels + 0.5).astype(np.uint8)))
+        return Image.fromarray(np.floor(levels * 255 + 0.5).astype(np.uint8))
+    raise InputError(f"An image array is of uint8, uint16, bool or floats, not {array.dtype}.")
 
 
 def _grey(image: Image.Image) -> NDArray[np.float64]:
-    """Gives grey levels, 0 for black to 255 for white, float (H, W), with transparency laid on paper."""
+    turn = _UPRIGHT.get(_orientation(image))
     if image.mode in {"I", "F"} or image.mode.startswith("I;"):
-        levels = np.asarray(image, dtype=np.float64)
-        # 16 bits come as I;16 or I; other ranges (32 bits, floats) are stretched to what they hold.
-        top = 65535.0 if image.mode != "F" and 255 < levels.max() <= 65535 and levels.min() >= 0 else 0.0
-        low, high = (0.0, top) if top else (levels.min(), levels.max())
-        grey = (levels - low) * (255 / (high - low)) if high > low else np.zeros_like(levels)
-        return np.asarray(_shrink(grey))
-    if image.has_transparency_data:
-        rgba = np.asarray(image.convert("RGBA"), dtype=np.float64)
-        alpha = rgba[:, :, 3] / 255
-        luminance = rgba[:, :, :3] @ (0.299, 0.587, 0.114)
-        shown = alpha.sum()
-        # Light ink on clear paper is meant for a dark page, dark ink for a light one.
-        paper = 0.0 if shown and (luminance * alpha).sum() / shown > 127 else 255.0
-        return np.asarray(luminance * alpha + paper * (1 - alpha))
-    return np.asarray(image.convert("L"), dtype=np.float64)
-
-
-def _shrink(grey: NDArray[np.float64]) -> NDArray[np.float32]:
-    image = Image.fromarray(grey.astype(np.float32))
+        image = _deep_to_8_bit(image)
+    # Pillow shrinks pictures with a palette or of one bit by leaving pixels out: they become others first.
+    image = image.convert("RGBA" if image.has_transparency_data else "L" if image.mode in {"1", "L", "I;16"} else "RGB")
     image.thumbnail((_WORKING_PX, _WORKING_PX), Image.Resampling.BOX)
-    return np.asarray(image)
+    if turn is not None:
+        image = image.transpose(turn)
+    if image.mode != "RGBA":
+        return np.asarray(image.convert("L"), dtype=np.float64)
+    rgba = np.asarray(image, dtype=np.float64)
+    alpha, luminance = rgba[:, :, 3] / 255, rgba[:, :, :3] @ (0.299, 0.587, 0.114)
+    return np.asarray(luminance * alpha + _paper_behind(luminance, alpha) * (1 - alpha))
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        return int(image.getexif().get(_EXIF_ORIENTATION, 1))
+    # A photograph with damaged notes about itself is still a photograph.
+    except Exception:  # noqa: BLE001 - Pillow's parser raises whatever it stumbles on
+        return 1
+
+
+def _deep_to_8_bit(image: Image.Image) -> Image.Image:
+    """Brings an image of more than 8 bits a pixel to 8."""
+    levels = np.asarray(image)
+    low, high = float(levels.min()), float(levels.max())
+    # Floats go to 1, or hold what integers hold; integers fill 8, 12 or 16 bits, as scanners and cameras give them.
+    tops = (1, 255, 4095, 65535) if image.mode == "F" else (255, 4095, 65535)
+    top = next((top for top in tops if low >= 0 and high <= top), None)
+    if top is None:
+        raise InputError(f"The image has levels from {low:g} to {high:g}; 0 to 65535 is what can be read.")
+    return Image.fromarray((levels.astype(np.float32) * np.float32(255 / top) + np.float32(0.5)).astype(np.uint8))
+
+
+def _paper_behind(luminance: NDArray[np.float64], alpha: NDArray[np.float64]) -> float:
+    """Picks the level of the paper that transparency shows."""
+    shown = alpha.sum()
+    if shown == 0:
+        return 255.0
+    mean = float((luminance * alpha).sum() / shown)
+    spread = float(((luminance - mean) ** 2 * alpha).sum() / shown) ** 0.5
+    if spread < _MIN_CONTRAST:
+        # Nothing but ink: light ink on clear paper is meant for a dark page, dark ink for a light one.
+        return 0.0 if mean > 127 else 255.0
+    # The picture has paper of its own, as a card on a clear ground has; most of it is paper.
+    return float(np.median(luminance[alpha > 0.5])) if (alpha > 0.5).any() else 255.0
 
 
 def _ink_from_paper(grey: NDArray[np.float64]) -> NDArray[np.float64] | None:
     """Tells ink from paper: float (H, W), 0 for paper to 1 for ink; None where there is no ink."""
-    border = np.concatenate([grey[0], grey[-1], grey[1:-1, 0], grey[1:-1, -1]])
-    paper = float(np.median(border))
-    darker, lighter = np.clip(paper - grey, 0, None), np.clip(grey - paper, 0, None)
-    # Squared, so that a wide but faint shadow does not outweigh the strokes.
-    contrast = darker if (darker**2).sum() >= (lighter**2).sum() else lighter
+    dark = grey <= _otsu(grey)
+    border = np.ones_like(dark)
+    border[1:-1, 1:-1] = False
+    # The border is paper, unless the picture is cut so close that ink is on it too: then most of the picture is
+    # paper, and in doubt paper is light.
+    on_border = float(dark[border].mean())
+    paper_is_dark = on_border > 0.5 if on_border < 0.05 or on_border > 0.95 else bool(dark.mean() > 0.65)
+    of_paper = (dark == paper_is_dark) & border
+    paper = float(np.median(grey[of_paper if of_paper.any() else dark == paper_is_dark]))
+    contrast = np.clip(grey - paper if paper_is_dark else paper - grey, 0, None)
     if contrast.max() < _MIN_CONTRAST:
         return None
     inked = contrast > max(_otsu(contrast), _MIN_CONTRAST / 2)

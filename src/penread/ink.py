@@ -25,6 +25,8 @@ PEN_PX = 5.6
 #: Coordinates are within this of zero.
 MAX_COORDINATE = 1e6
 
+# What is smaller, all in all, is a dot: coordinates may be so far from zero that they are no more exact.
+_MIN_EXTENT = 1e-9
 # The pen comes down as a disc this often along a stroke, on the grid; its edge is then true to 0.02 pixels.
 _STEP_PX = 0.5
 
@@ -68,11 +70,14 @@ class Ink:
         low, high = points.min(axis=0), points.max(axis=0)
         extent = float((high - low).max())
         # The strokes' long side and the width of the pen make the character's long side. A dot has no extent.
-        scale = (LONG_SIDE_PX - PEN_PX) / extent if extent > 0 else 0.0
+        scale = (LONG_SIDE_PX - PEN_PX) / extent if extent > _MIN_EXTENT else 0.0
         middle = (low + high) / 2
         path = np.concatenate([_resample((stroke - middle) * scale + GRID_PX / 2) for stroke in self.strokes])
-        # Strokes that were gone over again and again put the pen down in the same places: once will do.
-        return from_coverage(_coverage(np.unique(np.floor(path * 8 + 0.5) / 8, axis=0)))
+        # Strokes that were gone over again and again put the pen down in the same places, to an eighth of a
+        # pixel: once will do.
+        places = np.floor(path * 8 + 0.5).astype(np.int64)
+        rows, columns = np.divmod(np.unique(places[:, 1] * (8 * GRID_PX) + places[:, 0]), 8 * GRID_PX)
+        return from_coverage(_coverage(np.stack([columns, rows], axis=1) / 8))
 
 
 def _resample(stroke: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -106,7 +106,13 @@ class Recognizer:
         # ONNX Runtime's exceptions share no base class but Exception.
         except Exception as error:
             raise BundleError(f"ONNX Runtime can't load the model of bundle {loaded.info.name}: {error}") from error
-        self._input = self._session.get_inputs()[0].name
+        [glyphs], [logits] = self._session.get_inputs(), self._session.get_outputs()
+        if (glyphs.type, glyphs.shape[1:], logits.shape[1:]) != ("tensor(uint8)", [28, 28], [len(loaded.info.chars)]):
+            raise BundleError(
+                f"The model of bundle {loaded.info.name} takes {glyphs.type} {glyphs.shape} and gives {logits.shape}: "
+                f"it must take uint8 (N, 28, 28) and give logits for the {len(loaded.info.chars)} chars of model.json."
+            )
+        self._input = glyphs.name
         self.info = loaded.info
 
     def logits(self, glyphs: NDArray[np.uint8]) -> NDArray[np.float64]:

@@ -63,6 +63,8 @@ def test_a_directory_is_a_bundle(copy: Path) -> None:
         (lambda b: edit(b, format=2), "format"),
         (lambda b: edit(b, temperature=0), "temperature"),
         (lambda b: edit(b, extra=1), "extra"),
+        (lambda b: edit(b, chars="AB"), "for the 2 chars"),
+        (lambda b: edit(b, chars="A" * 47), "two classes"),
         (shutil.rmtree, 'no bundle ".*copy": neither one that ships'),
     ],
 )

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
-from penread import InputError, Recognizer, to_glyph
+from penread import Ink, InputError, Recognizer, to_glyph
 from penread.glyph import MAX_PIXELS
 from penread.training.data import load
+from tests.made import drawn
 
 
 def letter(side: int = 200, ink: int = 0, paper: int = 255) -> Image.Image:
@@ -100,6 +104,84 @@ def test_a_photo_lying_on_its_side_is_set_upright() -> None:
     assert difference(to_glyph(turned), REFERENCE) < 4
 
 
+@pytest.mark.filterwarnings("ignore:Truncated File Read")
+def test_a_photo_with_damaged_exif_is_still_read() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    turned = encoded(letter().convert("RGB").transpose(Image.Transpose.ROTATE_90), "JPEG", exif=exif, quality=95)
+    # The orientation's type made one that it can't have.
+    damaged = turned.replace(b"\x01\x12\x00\x03", b"\x01\x12\x00\x0c")
+    assert damaged != turned
+    assert to_glyph(damaged).max() == 255
+
+
+@pytest.mark.parametrize("polarity", ["dark on light", "light on dark"])
+@pytest.mark.parametrize("margin", [0, 1, 8])
+def test_a_close_cut_does_not_turn_ink_into_paper(polarity: str, margin: int) -> None:
+    for drawing in drawn():
+        glyph = Ink(drawing["strokes"]).glyph()
+        picture = Image.fromarray(255 - glyph).resize((140, 140), Image.Resampling.BICUBIC)
+        expected = to_glyph(picture)
+        box = Image.eval(picture, lambda level: 255 * (level < 128)).getbbox()
+        assert box
+        close = picture.crop((box[0] - margin, box[1] - margin, box[2] + margin, box[3] + margin))
+        if polarity == "light on dark":
+            if (np.asarray(close) < 128).mean() > 0.3:
+                continue  # as much ink as paper: nobody can tell, and dark ink is the more usual
+            close = Image.eval(close, lambda level: 255 - level)
+        assert difference(to_glyph(close), expected) < 14, drawing["label"]
+
+
+@pytest.mark.parametrize("clear", [0, 255])
+def test_a_card_on_a_clear_ground_keeps_its_own_paper(clear: int) -> None:
+    card = Image.new("RGBA", (300, 300), (clear, clear, clear, 0))
+    card.paste(letter().convert("RGBA"), (50, 60))
+    assert difference(to_glyph(card), REFERENCE) < 4
+
+
+@pytest.mark.parametrize("bits", [12, 16])
+def test_deep_images_use_the_range_of_their_kind(bits: int) -> None:
+    deep = (np.asarray(letter()).astype(np.uint32) * ((1 << bits) - 1) // 255).astype(np.uint16)
+    for image in (Image.fromarray(deep), encoded(Image.fromarray(deep), "PNG"), encoded(Image.fromarray(deep), "TIFF")):
+        assert difference(to_glyph(image), REFERENCE) < 4
+    # What noise there is stays noise.
+    grain = (
+        np.full((60, 60), 1 << (bits - 1)) + np.random.default_rng(1).integers(0, 1 << (bits - 8), (60, 60))
+    ).astype(np.uint16)
+    assert to_glyph(Image.fromarray(grain)).max() == 0
+
+
+def test_floats_near_a_half_are_blank() -> None:
+    levels = 0.5 + np.random.default_rng(1).uniform(-0.001, 0.001, (50, 50))
+    assert to_glyph(Image.fromarray(levels.astype(np.float32))).max() == 0
+
+
+SEEDS = [
+    encoded(letter(60), "PNG"),
+    encoded(letter(60).convert("RGBA"), "PNG"),
+    encoded(letter(60).convert("P"), "PNG"),
+    encoded(letter(60).convert("RGB"), "JPEG"),
+    encoded(letter(60), "TIFF"),
+    encoded(Image.fromarray(np.zeros((9, 9), np.float32)), "TIFF"),
+    encoded(letter(60), "GIF"),
+    encoded(letter(60).convert("RGB"), "WEBP"),
+    encoded(letter(60), "BMP"),
+    encoded(letter(60), "PPM"),
+]
+
+
+@given(st.sampled_from(SEEDS), st.lists(st.tuples(st.integers(0, 400), st.binary(min_size=1, max_size=4)), max_size=6))
+@settings(max_examples=400, deadline=None)
+def test_damaged_files_are_read_or_told(seed: bytes, changes: list[tuple[int, bytes]]) -> None:
+    damaged = bytearray(seed)
+    for place, content in changes:
+        damaged[place : place + len(content)] = content
+    with contextlib.suppress(InputError):
+        glyph = to_glyph(bytes(damaged))
+        assert glyph.shape == (28, 28)
+        assert glyph.dtype == np.uint8
+
+
 def test_a_path_is_read(tmp_path: Path) -> None:
     path = tmp_path / "letter.png"
     letter().save(path)
@@ -145,8 +227,8 @@ def test_an_empty_image_is_a_blank_glyph(level: int) -> None:
         (b"", "no image that can be read"),
         (b"GIF89a", "damaged|no image"),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "The formats are PNG"),
-        (encoded(letter(), "PNG")[:200], "damaged or incomplete"),
-        (encoded(letter().convert("RGB"), "JPEG")[:500], "damaged or incomplete"),
+        (encoded(letter(), "PNG")[:200], "damaged, incomplete"),
+        (encoded(letter().convert("RGB"), "JPEG")[:500], "damaged, incomplete"),
         (Path("no-such-file.png"), "no file no-such-file.png"),
         (Path(), "damaged|directory"),
         (np.zeros((3, 4, 5), np.uint8), r"this one is \(3, 4, 5\)"),
@@ -157,10 +239,12 @@ def test_an_empty_image_is_a_blank_glyph(level: int) -> None:
         (Image.new("1", (MAX_PIXELS, 2)), "80,000,000 pixels; 40,000,000 is the most"),
         (encoded(Image.new("1", (10_000, 4_001)), "PNG"), "40,010,000 pixels"),
         (encoded(Image.new("1", (30_000, 30_000)), "PNG"), "pixels; 40,000,000 is the most"),
+        (Image.fromarray(np.full((9, 9), np.nan, np.float32)), "levels from nan"),
+        (Image.fromarray(np.full((9, 9), -1, np.float32)), "levels from -1"),
         (12, "A int can't be read"),
         ([[0, 0]], "give Ink"),
     ],
-    ids=str,
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
 def test_what_is_no_image_is_told(image, message: str) -> None:
     with pytest.raises(InputError, match=message):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -65,19 +67,36 @@ def test_serve_without_torch(base_bin: Path, tmp_path: Path) -> None:
     assert process.returncode == 0
 
 
-def first_answer(url: str) -> dict[str, Any]:
-    for _ in range(400):
+def test_make_serve_in_a_fresh_clone(tmp_path: Path) -> None:
+    """The README's first command, where nothing has been set up."""
+    clone = tmp_path / "penread"
+    left_out = shutil.ignore_patterns(".*", "__pycache__", "runs", "data", "dist")
+    shutil.copytree(ROOT, clone, ignore=left_out)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    env = {**os.environ, "PENREAD_PORT": str(port)}
+    with subprocess.Popen(["make", "serve"], cwd=clone, env=env, start_new_session=True) as process:
+        try:
+            assert first_answer(f"http://127.0.0.1:{port}/api/v1/predict", patience_s=240)["char"] == "L"
+        finally:
+            os.killpg(process.pid, signal.SIGTERM)
+    assert not list((clone / ".venv").glob("lib/*/site-packages/torch"))
+
+
+def first_answer(url: str, patience_s: float = 20) -> dict[str, Any]:
+    for _ in range(int(patience_s / 0.05)):
         try:
             answer: dict[str, Any] = httpx2.post(url, json={"strokes": STROKES_L}).json()
         except httpx2.TransportError:
             time.sleep(0.05)
         else:
             return answer
-    raise AssertionError("penread serve gave no answer in 20 s")
+    raise AssertionError(f"penread serve gave no answer in {patience_s} s")
 
 
 def test_training_says_what_to_install(base_bin: Path, tmp_path: Path) -> None:
-    for arguments in (["train", "--out", "run"], ["evaluate"], ["export", "run", "--out", "b"], ["data", "verify"]):
+    for arguments in (["train", "--out", "run"], ["evaluate"], ["export", "run", "--out", "b"], ["data", "fetch"]):
         ended = subprocess.run([base_bin / "penread", *arguments], capture_output=True, text=True, cwd=tmp_path)
         assert ended.returncode == 1
         assert "pip install 'penread[train]'" in ended.stderr, json.dumps([arguments, ended.stderr])

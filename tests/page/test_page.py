@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from penread import Ink, Recognizer
+from penread.server.limits import MAX_POINTS, MAX_STROKES
 from tests.conftest import STROKES_L, serving
 from tests.recognizer.test_recognizer import folded
 
@@ -302,6 +303,11 @@ def test_both_languages_have_the_same_words(visit) -> None:
             [MESSAGES.en, MESSAGES.ru].map((words) => Object.keys(words).sort()))"""
     )
     assert keys[0] == keys[1]
+
+
+def test_the_page_and_the_server_agree_on_the_bounds(visit) -> None:
+    bounds = visit().page.evaluate("import('/static/strokes.js').then((m) => [m.MAX_STROKES, m.MAX_POINTS])")
+    assert bounds == [MAX_STROKES, MAX_POINTS]
 
 
 @pytest.mark.parametrize("width", [320, 390, 768, 1280, 1920])

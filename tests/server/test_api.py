@@ -130,6 +130,9 @@ def test_a_blank_is_rejected(api: httpx2.Client, strokes: list[Any]) -> None:
         ({"strokes": [[[0, -1e300]]]}, "greater than or equal to -1000000"),
         ({"strokes": [[[0, 0]]] * (MAX_STROKES + 1)}, "at most 1000 items"),
         ({"strokes": [[[0, 0]] * (MAX_POINTS // 2 + 1)] * 2}, "20,002 points; 20,000 is the most"),
+        ({"strokes": [[[0, 0]] * 50_000]}, "More than 20,000 points"),
+        ({"strokes": [[["a", "a"]] * 15] * 900}, "strokes.0.0.0: .*number"),
+        ({f"field{number}": 0 for number in range(5000)}, "5,001 errors|5,000 errors"),
         ({"strokes": STROKES_L, "top_k": 0}, "top_k: .*greater than or equal to 1"),
         ({"strokes": STROKES_L, "charset": "é"}, "no class for 'é'"),
         ({"strokes": STROKES_L, "charset": ""}, "empty charset"),
@@ -138,7 +141,7 @@ def test_a_blank_is_rejected(api: httpx2.Client, strokes: list[Any]) -> None:
         ({"image": "data:text/html,<b>"}, "image is not base64"),
         ({"image": "AAAA"}, "no image that can be read"),
         ({"image": ""}, "no image that can be read"),
-        ({"image": base64.b64encode(IMAGE_L[:100]).decode()}, "damaged or incomplete"),
+        ({"image": base64.b64encode(IMAGE_L[:100]).decode()}, "damaged, incomplete"),
     ],
 )
 def test_what_cannot_be_read_is_told(api: httpx2.Client, body: dict[str, Any], detail: str) -> None:
@@ -175,6 +178,10 @@ def test_forms_that_are_not_right_are_told(api: httpx2.Client) -> None:
     header = {"content-type": "multipart/form-data; boundary=x"}
     problem(api.post("/api/v1/predict", content=b"no form", headers=header), 400)
     problem(api.post("/api/v1/predict", content=b"", headers={"content-type": "multipart/form-data"}), 400)
+    for charset in ("punycode", "undefined", "x" * 50):
+        content = b'--x\r\nContent-Disposition: form-data; name="\xff"\r\n\r\n1\r\n--x--\r\n'
+        header = {"content-type": f"multipart/form-data; boundary=x; charset={charset}"}
+        problem(api.post("/api/v1/predict", content=content, headers=header), 400)
 
 
 def test_other_kinds_of_body_and_other_ways_are_told(api: httpx2.Client) -> None:
@@ -212,6 +219,7 @@ def test_health_page_and_documentation(api: httpx2.Client) -> None:
     assert api.get("/healthz").json()["status"] == "ok"
     page = api.get("/")
     assert page.headers["content-type"].startswith("text/html")
+    assert api.head("/").status_code == api.head("/healthz").status_code == 200
     documentation = api.get("/docs").text
     for text in (page.text, documentation):
         links = re.findall(r"""(?:src|href)=["']([^"']+)""", text)

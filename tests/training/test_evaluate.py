@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,7 +14,7 @@ from PIL import Image
 from penread import DataError, Recognizer
 from penread.bundle import TrainedOn
 from penread.charset import SPLIT_CHARS
-from penread.training.data import Subset, load
+from penread.training.data import Subset, load, training_sums
 from penread.training.evaluate import evaluate
 from penread.training.report import write_report
 from tests.conftest import HAS_SHARED, REAL_EMNIST
@@ -28,10 +28,11 @@ class Scripted:
     answers: np.ndarray
     chars: str
     trained_split: str = "digits"
+    sums: dict[str, str] = field(default_factory=dict)
 
     @property
     def info(self) -> SimpleNamespace:
-        trained_on = TrainedOn(split=self.trained_split, images=1)
+        trained_on = TrainedOn(split=self.trained_split, images=1, sha256=self.sums)
         return SimpleNamespace(name="scripted", version="1", chars=self.chars, trained_on=trained_on)
 
     def probs(self, images: np.ndarray) -> np.ndarray:
@@ -94,7 +95,7 @@ def test_a_bundle_that_has_seen_the_test_is_told(tmp_path: Path) -> None:
     test = typeset_subset("mnist", 2, 1, "test")
     # Marked in a corner, so that none is among the training images by chance.
     marked = test.images.copy()
-    marked[:, 0, 0] = 99
+    marked[:, 0, 0] = 1 + np.arange(len(test))
     test = replace(test, images=marked)
     scripted = Scripted(np.full((20, 10), 0.1), digits)
     # Its training files are not at hand: it may have seen them.
@@ -107,10 +108,17 @@ def test_a_bundle_that_has_seen_the_test_is_told(tmp_path: Path) -> None:
     mixed = Subset(np.concatenate([train.images, test.images[:7]]), np.concatenate([train.labels, test.labels[:7]]),
                    digits, "digits", "train")  # fmt: skip
     write_split(tmp_path, mixed, typeset_subset("digits", 1, 3, "test"))
+    scripted.sums = training_sums(tmp_path, "digits")
     assert "It has seen 7 of these 20 images" in str(evaluate(scripted, test, tmp_path).caution)  # type: ignore[arg-type]
     # They are at hand, and none is.
     write_split(tmp_path, train, typeset_subset("digits", 1, 3, "test"))
+    # (These are other files than those it learnt from: what it saw is not known.)
+    assert "may have seen" in str(evaluate(scripted, test, tmp_path).caution)  # type: ignore[arg-type]
+    scripted.sums = training_sums(tmp_path, "digits")
     assert evaluate(scripted, test, tmp_path).caution is None  # type: ignore[arg-type]
+    # One of them is missing.
+    (tmp_path / "emnist-digits-train-images-idx3-ubyte.gz").unlink()
+    assert "may have seen" in str(evaluate(scripted, test, tmp_path).caution)  # type: ignore[arg-type]
 
 
 def test_the_shipped_bundle_is_as_good_as_it_says(recognizer: Recognizer, small_emnist: Path) -> None:

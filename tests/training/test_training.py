@@ -21,7 +21,7 @@ from PIL import Image
 from penread import Recognizer, TrainingError
 from penread.charset import SPLIT_CHARS
 from penread.training import loop, networks
-from penread.training.data import load
+from penread.training.data import load, training_sums
 from penread.training.export import compare, export
 from penread.training.recipes import RECIPES
 from tests.conftest import PENREAD
@@ -42,7 +42,7 @@ def config(data_dir: Path, epochs: int = EPOCHS, **changes) -> loop.Config:
     recipe = replace(RECIPES["reference"], epochs=epochs, batch_size=64)
     fields = {
         "recipe": recipe, "split": "pool47", "seed": 5, "device": "cpu", "precision": "float32", "threads": 2,
-        "data_sha256": loop.training_sums(data_dir, "pool47"),
+        "data_sha256": training_sums(data_dir, changes.get("split", "pool47")),
     }  # fmt: skip
     return loop.Config(**{**fields, **changes})
 
@@ -131,6 +131,42 @@ def test_killed_and_resumed_ends_with_the_same_numbers(finished: Path, small_emn
     assert numbers(run_dir) == numbers(finished)
 
 
+def test_killed_between_a_checkpoint_and_its_metrics(small_emnist: Path, tmp_path: Path, monkeypatch) -> None:
+    """The moment that no killing by the clock finds."""
+    run_dir = tmp_path / "run"
+    loop.start(config(small_emnist, epochs=1), run_dir)
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "_publish", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            loop.run(run_dir, small_emnist, Silent())
+    assert not (run_dir / "metrics.jsonl").exists()
+    loop.run(run_dir, small_emnist, Silent())
+    assert [row["epoch"] for row in numbers(run_dir)] == [1]
+    assert (run_dir / "curves.png").exists()
+
+
+def interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_a_failed_start_leaves_nothing_in_the_way(small_emnist: Path, tmp_path: Path) -> None:
+    run_dir = tmp_path / "run"
+    for wrong in (["--data-dir", "nowhere"], ["--data-dir", str(small_emnist), "--split", "latin"]):
+        ended = subprocess.run([PENREAD, "train", "--out", str(run_dir), *wrong], capture_output=True, text=True)
+        assert ended.returncode == 1
+        assert not run_dir.exists()
+    run_dir.mkdir()
+    (run_dir / ".config.part.json").write_text("{")
+    loop.start(config(small_emnist), run_dir)
+
+
+def test_a_damaged_checkpoint_is_told(small_emnist: Path, tmp_path: Path) -> None:
+    loop.start(config(small_emnist, epochs=1), tmp_path)
+    (tmp_path / "checkpoint.pt").write_bytes(b"half a checkpoint")
+    with pytest.raises(TrainingError, match="damaged or of another version"):
+        loop.run(tmp_path, small_emnist, Silent())
+
+
 def loop_progress(run_dir: Path) -> int:
     """When the checkpoint was written last; 0 before the first."""
     checkpoint = run_dir / "checkpoint.pt"
@@ -140,8 +176,7 @@ def loop_progress(run_dir: Path) -> int:
 def test_bfloat16_trains_too(tmp_path: Path) -> None:
     # Ten classes of type: a CPU that has to emulate bfloat16 takes its time.
     write_split(tmp_path / "data", typeset_subset("digits", 30, 1, "train"), typeset_subset("digits", 1, 2, "test"))
-    sums = loop.training_sums(tmp_path / "data", "digits")
-    bfloat16 = config(tmp_path / "data", epochs=3, split="digits", precision="bfloat16", data_sha256=sums)
+    bfloat16 = config(tmp_path / "data", epochs=3, split="digits", precision="bfloat16")
     loop.start(bfloat16, tmp_path / "run")
     history = loop.run(tmp_path / "run", tmp_path / "data", Silent())
     assert history[-1].train_loss < history[0].train_loss

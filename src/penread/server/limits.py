@@ -31,7 +31,9 @@ class BodyLimit:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hands a request on, with a ``receive`` that counts."""
-        received_bytes = 0
+        # What the headers announce is refused before it is read.
+        announced = dict(scope.get("headers", [])).get(b"content-length", b"0")
+        received_bytes = int(announced) if announced.isdigit() and int(announced) > MAX_BODY_BYTES else 0
 
         async def receive_counting() -> Message:
             nonlocal received_bytes

@@ -15,6 +15,7 @@ from penread.errors import CharsetError, InputError
 if TYPE_CHECKING:
     from fastapi import FastAPI, Request
 
+_MANY_ERRORS = 10
 _LOG = logging.getLogger("penread.server")
 
 
@@ -52,7 +53,11 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(ValidationError)
     async def invalid(_request: Request, error: ValidationError) -> JSONResponse:
-        return problem(HTTPStatus.UNPROCESSABLE_ENTITY, "; ".join(_describe(item) for item in error.errors()[:5]))
+        # To list a million errors takes a minute and gigabytes, and nobody reads them.
+        count = error.error_count()
+        if count > _MANY_ERRORS:
+            return problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"The body has {count:,} errors; /docs shows how it looks.")
+        return problem(HTTPStatus.UNPROCESSABLE_ENTITY, "; ".join(_describe(item) for item in error.errors()))
 
     @app.exception_handler(InputError)
     @app.exception_handler(CharsetError)

@@ -43,6 +43,7 @@ _MULTIPART_SCHEMA: dict[str, Any] = {
 }
 
 
+@router.head("/healthz", include_in_schema=False)
 @router.get("/healthz", tags=["service"])
 async def healthz(recognizer: ActiveRecognizer) -> Health:
     """Tell that the service is up and which model it serves."""
@@ -73,14 +74,16 @@ async def predict(request: Request, recognizer: ActiveRecognizer, limiter: Activ
     """Read one character, drawn as strokes or shown in an image."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "application/json":
-        asked = PredictRequest.model_validate_json(await request.body())
-        options: Options = asked
-        decode = asked.source
-    elif kind == "multipart/form-data":
-        content, options = await _form(request)
+        body = await request.body()
 
-        def decode() -> Source:
-            return content
+        def parse() -> tuple[Source, Options]:
+            asked = PredictRequest.parse(body)
+            return asked.source(), asked
+    elif kind == "multipart/form-data":
+        image, fields = await _form(request)
+
+        def parse() -> tuple[Source, Options]:
+            return image, Options.model_validate(fields)
     else:
         raise HTTPException(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
@@ -89,15 +92,19 @@ async def predict(request: Request, recognizer: ActiveRecognizer, limiter: Activ
         )
 
     def answer() -> PredictResponse:
-        glyph = to_glyph(decode())
+        source, options = parse()
+        glyph = to_glyph(source)
         prediction = recognizer.predict(glyph, top_k=options.top_k, charset=options.charset)
         return PredictResponse.of(prediction, recognizer.info, glyph if options.include_glyph else None)
 
-    return await run_sync(answer, limiter=limiter)
+    return await run_sync(answer, limiter=limiter, abandon_on_cancel=True)
 
 
-async def _form(request: Request) -> tuple[bytes, Options]:
-    """Reads the multipart form: the file ``image`` and the options as fields."""
+async def _form(request: Request) -> tuple[bytes, dict[str, Any]]:
+    """Reads the multipart form: the file ``image``, and the options as fields."""
+    # Starlette decodes the names of fields by this, and stumbles over encodings that text can't have.
+    if "charset" in request.headers["content-type"].lower():
+        raise HTTPException(HTTPStatus.BAD_REQUEST, "Leave charset out of the form's content type: it is UTF-8.")
     async with request.form(max_files=1, max_fields=len(Options.model_fields)) as form:
         file = form.get("image")
         if not isinstance(file, UploadFile):
@@ -106,4 +113,4 @@ async def _form(request: Request) -> tuple[bytes, Options]:
                 'The form has no file "image": add the image as a file of that name.',
             )
         fields = {name: value for name, value in form.multi_items() if name != "image"}
-        return await file.read(), Options.model_validate(fields)
+        return await file.read(), fields

@@ -22,11 +22,14 @@ if TYPE_CHECKING:
     from penread.bundle import ModelInfo
     from penread.recognizer import Prediction, Source
 
+# The list of strokes itself, and what a charset may hold.
+_OTHER_BRACKETS = 128
 _DATA_URL = re.compile(r"data:[\w.+/-]*(;[\w.=-]+)*;base64,", re.ASCII)
 
 Coordinate = Annotated[float, Field(ge=-MAX_COORDINATE, le=MAX_COORDINATE, allow_inf_nan=False)]
-Point = Annotated[list[Coordinate], Field(min_length=2, max_length=2)]
-Stroke = Annotated[list[Point], Field(max_length=MAX_POINTS)]
+# fail_fast: the first error will do, and a body can hold millions.
+Point = Annotated[list[Coordinate], Field(min_length=2, max_length=2, fail_fast=True)]
+Stroke = Annotated[list[Point], Field(max_length=MAX_POINTS, fail_fast=True)]
 
 
 class Options(BaseModel):
@@ -58,12 +61,13 @@ class PredictRequest(Options):
     strokes: list[Stroke] | None = Field(
         default=None,
         max_length=MAX_STROKES,
+        fail_fast=True,
         description=f"Pen strokes, each a list of points [x, y], in any unit, y downward. At most {MAX_STROKES:,} "
         f"strokes, {MAX_POINTS:,} points together, coordinates within ±{MAX_COORDINATE:,.0f}.",
     )
     image: str | None = Field(
         default=None,
-        description="An image file (PNG, JPEG, WebP, GIF, BMP, TIFF), as base64 or as a data URL.",
+        description="An image file (PNG, JPEG, WebP, GIF, BMP, TIFF, PPM), as base64 or as a data URL.",
     )
 
     @model_validator(mode="after")
@@ -74,6 +78,19 @@ class PredictRequest(Options):
         if points > MAX_POINTS:
             raise ValueError(f"{points:,} points; {MAX_POINTS:,} is the most. Leave out points that lie close together")
         return self
+
+    @classmethod
+    def parse(cls, body: bytes) -> PredictRequest:
+        """Reads a JSON body.
+
+        Raises:
+            InputError: There are more points than any request may have.
+            ValidationError: The body is no JSON, or not as described.
+        """
+        # Every point opens a bracket, and little else does: told before millions of them become objects.
+        if body.count(b"[") > MAX_POINTS + MAX_STROKES + _OTHER_BRACKETS:
+            raise InputError(f"More than {MAX_POINTS:,} points. Leave out points that lie close together.")
+        return cls.model_validate_json(body)
 
     def source(self) -> Source:
         """Gives what is to be read.

@@ -115,6 +115,21 @@ def load_training(data_dir: Path, split: str) -> tuple[Subset, Subset]:
     return whole.take(np.flatnonzero(~val), "train"), whole.take(np.flatnonzero(val), "val")
 
 
+def training_sums(data_dir: Path, split: str) -> dict[str, str]:
+    """Computes SHA-256 of the files that a split is trained from, by name.
+
+    Args:
+        data_dir: The folder with EMNIST's files.
+        split: One of ``SPLIT_CHARS``.
+
+    Raises:
+        DataError: A file is missing.
+    """
+    _check_split(split)
+    names = [f"emnist-{split}-train-{kind}-ubyte" for kind in ("images-idx3", "labels-idx1")]
+    return {path.name: file_sha256(path) for path in (_find(data_dir, name) for name in names)}
+
+
 def splits_in(data_dir: Path) -> list[str]:
     """Lists the splits of which a folder has at least one file.
 
@@ -217,6 +232,8 @@ def fetch(
         with zipfile.ZipFile(archive) as zipped:
             members = {Path(name).name: name for name in zipped.namelist()}
             for path in [*mappings, *here]:
+                if path.name in sums and path.exists() and file_sha256(path) == sums[path.name]:
+                    continue
                 if path.name not in members:
                     raise DataError(f"{url} has no {path.name}: it is not NIST's EMNIST archive.")
                 with replacing(path) as temporary:
@@ -324,8 +341,7 @@ def read_mapping(path: Path) -> tuple[str, int]:
 
 
 def _load_file(data_dir: Path, split: str, subset: Literal["train", "test"]) -> Subset:
-    if split not in SPLIT_CHARS:
-        raise DataError(f'There is no split "{split}": it is one of {", ".join(SPLIT_CHARS)}.')
+    _check_split(split)
     chars, first_label = read_mapping(_find(data_dir, f"emnist-{split}-mapping.txt"))
     if chars != SPLIT_CHARS[split]:
         raise DataError(
@@ -346,6 +362,11 @@ def _load_file(data_dir: Path, split: str, subset: Literal["train", "test"]) -> 
             f"but {split}'s go from {first_label} to {first_label + len(chars) - 1}: it is of another split."
         )
     return Subset(np.ascontiguousarray(images.transpose(0, 2, 1)), labels, chars, split, subset)
+
+
+def _check_split(split: str) -> None:
+    if split not in SPLIT_CHARS:
+        raise DataError(f'There is no split "{split}": it is one of {", ".join(SPLIT_CHARS)}.')
 
 
 def _find(data_dir: Path, name: str) -> Path:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import platform
 import time
 from dataclasses import asdict, dataclass
@@ -24,8 +25,8 @@ from torch.nn.functional import cross_entropy
 
 from penread.errors import TrainingError
 from penread.training import networks
-from penread.training.data import Subset, load_training
-from penread.training.files import file_sha256, replacing, write_text
+from penread.training.data import Subset, load_training, training_sums
+from penread.training.files import replacing, write_text
 from penread.training.recipes import Recipe
 
 if TYPE_CHECKING:
@@ -168,7 +169,8 @@ def start(config: Config, run_dir: Path) -> None:
     Raises:
         TrainingError: The folder has something in it.
     """
-    if run_dir.exists() and (not run_dir.is_dir() or any(run_dir.iterdir())):
+    # Hidden files are what a start that was killed left behind.
+    if run_dir.exists() and (not run_dir.is_dir() or any(path.name[0] != "." for path in run_dir.iterdir())):
         raise TrainingError(
             f"{run_dir} exists already. Give --resume to go on with the run in it, or another folder to --out."
         )
@@ -207,6 +209,9 @@ def run(run_dir: Path, data_dir: Path, reporter: Reporter) -> list[EpochMetrics]
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
     optimizer = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
     history = _restore(run_dir, network, optimizer)
+    if history:
+        # The run may have been killed after its checkpoint and before these.
+        _publish(run_dir, history)
 
     for epoch in range(len(history), recipe.epochs):
         started_s = time.perf_counter()
@@ -294,16 +299,6 @@ def validate(network: torch.nn.Module, subset: Subset, device: torch.device) -> 
     return loss_sum / len(subset), right / len(subset)
 
 
-def training_sums(data_dir: Path, split: str) -> dict[str, str]:
-    """Computes SHA-256 of the files that a split is trained from, by name.
-
-    Args:
-        data_dir: The folder with EMNIST's files.
-        split: EMNIST's split.
-    """
-    return {path.name: file_sha256(path) for path in sorted(data_dir.glob(f"emnist-{split}-train-*"))}
-
-
 def environment(device: str) -> dict[str, Any]:
     """Describes the versions and the hardware at hand.
 
@@ -326,12 +321,15 @@ def _restore(run_dir: Path, network: torch.nn.Module, optimizer: torch.optim.Opt
     checkpoint = run_dir / "checkpoint.pt"
     if not checkpoint.exists():
         return []
-    # weights_only: a checkpoint from elsewhere must not be able to run code.
-    state = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    network.load_state_dict(state["network"])
-    if optimizer is not None:
-        optimizer.load_state_dict(state["optimizer"])
-    return [EpochMetrics(**metrics) for metrics in state["history"]]
+    try:
+        # weights_only: a checkpoint from elsewhere must not be able to run code.
+        state = torch.load(checkpoint, map_location="cpu", weights_only=True)
+        network.load_state_dict(state["network"])
+        if optimizer is not None:
+            optimizer.load_state_dict(state["optimizer"])
+        return [EpochMetrics(**metrics) for metrics in state["history"]]
+    except (pickle.UnpicklingError, RuntimeError, KeyError, TypeError, EOFError, ValueError) as error:
+        raise TrainingError(f"{checkpoint} is damaged or of another version: {error}. Start the run anew.") from error
 
 
 def _save(
@@ -341,11 +339,12 @@ def _save(
     rows = [asdict(metrics) for metrics in history]
     with replacing(run_dir / "checkpoint.pt") as path:
         torch.save({"network": network.state_dict(), "optimizer": optimizer.state_dict(), "history": rows}, path)
-    write_text(run_dir / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
-    _draw_curves(run_dir, history)
+    _publish(run_dir, history)
 
 
-def _draw_curves(run_dir: Path, history: list[EpochMetrics]) -> None:
+def _publish(run_dir: Path, history: list[EpochMetrics]) -> None:
+    """Writes the history for people and programs: ``metrics.jsonl`` and ``curves.png``."""
+    write_text(run_dir / "metrics.jsonl", "".join(json.dumps(asdict(metrics)) + "\n" for metrics in history))
     from matplotlib.figure import Figure  # noqa: PLC0415 - takes a second to load, and only this needs it
     from matplotlib.ticker import MaxNLocator, PercentFormatter  # noqa: PLC0415 - as above
 
