@@ -42,6 +42,8 @@ def stroke_width_px(glyph: NDArray[np.uint8]) -> float:
 def long_side_px(glyph: NDArray[np.uint8], level: int) -> int:
     """Measures the longer side of the box around all pixels above a level."""
     ink = glyph > level
+    if not ink.any():
+        return 0
     return max(int(np.ptp(np.flatnonzero(ink.any(axis=axis)))) + 1 for axis in (0, 1))
 
 

@@ -17,9 +17,12 @@ from penread.charset import SPLIT_CHARS
 from penread.glyph import from_image
 from penread.training.data import Subset, load
 
-_FONTS = sorted(Path(matplotlib.get_data_path(), "fonts", "ttf").glob("DejaVuSans*.ttf")) + sorted(
-    Path(matplotlib.get_data_path(), "fonts", "ttf").glob("DejaVuSerif*.ttf")
-)
+# Two of the family, for display, have no letters.
+_FONTS = [
+    path
+    for path in sorted(Path(matplotlib.get_data_path(), "fonts", "ttf").glob("DejaVuS*.ttf"))
+    if "Display" not in path.name
+]
 
 
 def typeset(char: str, rng: np.random.Generator) -> np.ndarray:
@@ -29,7 +32,10 @@ def typeset(char: str, rng: np.random.Generator) -> np.ndarray:
     ImageDraw.Draw(picture).text((80, 80), char, fill=0, font=font, anchor="mm")
     shear, squeeze = rng.uniform(-0.2, 0.2), rng.uniform(0.85, 1.15)
     affine = (squeeze, shear, 80 - 80 * squeeze - 80 * shear, 0, 1, 0)
-    return from_image(picture.transform(picture.size, Image.Transform.AFFINE, affine, fillcolor=255))
+    glyph = from_image(picture.transform(picture.size, Image.Transform.AFFINE, affine, fillcolor=255))
+    # A little noise on the ink: no two images are the same, as no two are in EMNIST.
+    noise = rng.integers(-12, 13, glyph.shape) * (glyph > 0)
+    return np.asarray(np.clip(glyph + noise, 0, 255), dtype=np.uint8)
 
 
 @functools.cache

@@ -127,7 +127,7 @@ class Bundle:
         except OSError as error:
             raise BundleError(f"{directory} is no bundle: {error.strerror} ({error.filename}).") from error
         except ValidationError as error:
-            wrong = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
+            wrong = "; ".join(": ".join([*map(str, item["loc"]), item["msg"]]) for item in error.errors())
             raise BundleError(f"{directory}/model.json is not one that this version can read: {wrong}.") from error
         if hashlib.sha256(onnx).hexdigest() != info.sha256:
             raise BundleError(f"{directory}/model.onnx is not the file that model.json describes: its SHA-256 differs.")

@@ -50,7 +50,6 @@ def stands_for(chars: str) -> list[str]:
     return [char + ("" if char.swapcase() in chars else char.swapcase()) for char in chars]
 
 
-@lru_cache(maxsize=256)
 def select(chars: str, charset: str | None) -> tuple[tuple[int, ...], str]:
     """Selects the classes that a charset allows, and the character each answers with.
 
@@ -68,14 +67,24 @@ def select(chars: str, charset: str | None) -> tuple[tuple[int, ...], str]:
     """
     if charset is None:
         return tuple(range(len(chars))), chars
+    if not isinstance(charset, str):
+        raise CharsetError(f'A charset is a string, such as "digits" or "ABC123", not {type(charset).__name__}.')
+    return _select(chars, charset)
+
+
+@lru_cache(maxsize=256)
+def _select(chars: str, charset: str) -> tuple[tuple[int, ...], str]:
     allowed = NAMED_CHARSETS.get(charset)
     if allowed is None:
         allowed = charset
-        unknown = sorted(set(charset) - set("".join(stands_for(chars))))
+        readable = sorted(set("".join(stands_for(chars))))
+        unknown = sorted(set(charset) - set(readable))
         if unknown or not charset:
             names = ", ".join(f'"{name}"' for name in NAMED_CHARSETS)
             what = f"has no class for {' '.join(map(repr, unknown))}" if unknown else "can't read an empty charset"
-            raise CharsetError(f"The model {what}. A charset is one of {names}, or characters out of {chars}.")
+            raise CharsetError(
+                f"The model {what}. A charset is one of {names}, or characters out of {''.join(readable)}."
+            )
     picked = [
         (index, next(char for char in both if char in allowed))
         for index, both in enumerate(stands_for(chars))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import sys
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import typer
+from rich.columns import Columns
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -96,14 +98,27 @@ def serve(
     except ValidationError as error:
         wrong = error.errors()[0]
         raise InputError(f"{wrong['loc'][0]}: {wrong['msg']} (given: {wrong['input']}).") from error
-    # A bundle that can't be served is better told here, in a line, than from inside the server's start.
+    # What is wrong is better told here, in a line, than from inside the server's start.
     Bundle.load(settings.bundle)
+    _check_address(settings.host, settings.port)
     uvicorn.run(create_app(settings), host=settings.host, port=settings.port, timeout_graceful_shutdown=1)
+
+
+def _check_address(host: str, port: int) -> None:
+    try:
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        raise InputError(
+            f"Can't listen on {host}, port {port}: {error.strerror}. Choose others with --host and --port."
+        ) from error
 
 
 @app.command()
 def predict(
-    files: Annotated[list[Path], typer.Argument(help='Images, or ink as JSON: {"strokes": [[[x, y], ...], ...]}.')],
+    files: Annotated[list[Path], typer.Argument(help="Images; or ink in .json files, as the HTTP API takes it.")],
     bundle: BundleName = DEFAULT_BUNDLE,
     charset: Annotated[
         str | None,
@@ -112,7 +127,7 @@ def predict(
     top_k: Annotated[int, typer.Option(min=1, help="The most candidates to give.")] = 5,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
-    """Read one character from each file. A file that can't be read is told, and the others are read."""
+    """Read one character from each file. A file that can't be read is reported, and the others are still read."""
     recognizer = penread.Recognizer(bundle)
     select(recognizer.info.chars, charset)
     failed = False
@@ -148,6 +163,7 @@ def _source(file: Path) -> penread.Ink | Path:
 
 @app.command()
 def train(
+    context: typer.Context,
     out: Annotated[Path, typer.Option(help="The run folder, new; or one to go on with.")],
     recipe: Annotated[str, typer.Option(help="The training configuration.")] = "reference",
     split: Split = "balanced",
@@ -166,7 +182,11 @@ def train(
         from penread.training.data import training_sums  # noqa: PLC0415 - beside its only use
         from penread.training.recipes import RECIPES  # noqa: PLC0415 - beside its only use
 
-    if not resume:
+    if resume:
+        changed = [name for name in ("recipe", "split", "seed", "epochs") if _is_given(context, name)]
+        if changed:
+            raise TrainingError(f"A run goes on as it was started: leave out --{' and --'.join(changed)}.")
+    else:
         if recipe not in RECIPES:
             raise TrainingError(f'There is no recipe "{recipe}": it is one of {", ".join(RECIPES)}.')
         chosen = replace(RECIPES[recipe], epochs=epochs) if epochs else RECIPES[recipe]
@@ -180,7 +200,7 @@ def train(
             threads=torch.get_num_threads(),
             data_sha256=training_sums(data_dir, split),
         )
-        loop.start(config, out)
+        loop.start(config, out, data_dir)
     config = loop.Config.read(out)
     _out.print(
         f"recipe {config.recipe.name}, split {config.split}, seed {config.seed}, {config.recipe.epochs} epochs "
@@ -195,6 +215,11 @@ def train(
         f"validation subset. Next: penread export {escape(str(out))} --out DIR",
         soft_wrap=True,
     )
+
+
+def _is_given(context: typer.Context, parameter: str) -> bool:
+    source = context.get_parameter_source(parameter)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 class _TrainingProgress:
@@ -284,7 +309,7 @@ def _print_evaluation(evaluation: Evaluation) -> None:
     table = Table("measure", "value", title=f"{evaluation.bundle} on the {evaluation.split} test", title_justify="left")
     for name, value in (
         ("images", f"{evaluation.images:,}"),
-        ("accuracy", f"{evaluation.accuracy:.2%}  (95 % interval {low:.2%} to {high:.2%})"),
+        ("accuracy", f"{evaluation.accuracy:.2%}  (95% interval {low:.2%} to {high:.2%})"),
         ("loss", f"{evaluation.loss:.4f} nats"),
         ("top-2 accuracy", f"{evaluation.top2_accuracy:.2%}"),
         ("top-3 accuracy", f"{evaluation.top3_accuracy:.2%}"),
@@ -295,7 +320,7 @@ def _print_evaluation(evaluation: Evaluation) -> None:
     _out.print(table)
     worst_first = sorted(evaluation.per_class_accuracy.items(), key=lambda item: item[1])
     _out.print("Accuracy of each class, worst first:")
-    _out.print("  ".join(f"{char} {accuracy:.1%}" for char, accuracy in worst_first))
+    _out.print(Columns([f"{char} {accuracy:.1%}" for char, accuracy in worst_first], padding=(0, 2)))
     if evaluation.caution:
         _out.print(f"[bold yellow]Caution:[/] {escape(evaluation.caution)}")
 
@@ -381,6 +406,8 @@ def data_show(
         from penread.training.sheet import contact_sheet  # noqa: PLC0415 - beside its only use
 
     with _out.status("Reading …"):
+        if out.suffix.lower() != ".png":
+            raise InputError(f"{out} is written as PNG: give it a name that ends in .png.")
         if subset not in ("train", "val", "test"):
             raise InputError(f'There is no subset "{subset}": it is train, val or test.')
         loaded = load(data_dir, split, subset)  # type: ignore[arg-type]  # mypy doesn't narrow by `in`

@@ -113,15 +113,15 @@ def _grey_levels(image: Path | str | bytes | Image.Image | NDArray[np.generic]) 
         raise
     except FileNotFoundError as error:
         raise InputError(f"There is no file {image!s}.") from error
+    except (IsADirectoryError, PermissionError) as error:
+        raise InputError(f"{image!s} can't be read: {error.strerror}.") from error
     except UnidentifiedImageError as error:
         raise InputError(f"This is no image that can be read. The formats are {', '.join(IMAGE_FORMATS)}.") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise InputError(_too_large("far more")) from error
     # A damaged file makes Pillow's decoders raise whatever they stumble on, and the list is open.
     except Exception as error:
-        raise InputError(
-            f"The image is damaged, incomplete or of an unusual kind ({error}): save it as PNG."
-        ) from error
+        raise InputError(f"The image is damaged, incomplete or of an unusual kind ({error}).") from error
 
 
 def _check_pixels(image: Image.Image) -> None:
@@ -154,7 +154,7 @@ def _from_array(array: NDArray[np.generic]) -> Image.Image:
     if np.issubdtype(array.dtype, np.floating):
         levels = array.astype(np.float64)
         if not (np.isfinite(levels).all() and levels.min() >= 0 and levels.max() <= 1):
-            raise InputError("An image array of floats goes from 0 to 1; divide by its maximum.")
+            raise InputError("An image array of floats goes from 0 to 1, without NaN; this one does not.")
         return Image.fromarray(np.floor(levels * 255 + 0.5).astype(np.uint8))
     raise InputError(f"An image array is of uint8, uint16, bool or floats, not {array.dtype}.")
 

@@ -51,7 +51,7 @@ class Prediction:
         char: The best candidate's character; None where ``rejected`` is set.
         confidence: The best candidate's confidence; 0 for a blank.
         candidates: The likeliest answers, best first; empty only for a blank.
-        rejected: None, ``"blank"`` (there is no ink) or ``"unclear"`` (it can't be told).
+        rejected: None, ``"blank"`` (there is no ink) or ``"unclear"`` (the model can't tell what it is).
     """
 
     char: str | None
@@ -64,8 +64,8 @@ def to_glyph(source: Source) -> NDArray[np.uint8]:
     """Turns anything that can be read into its glyph.
 
     Args:
-        source: Ink, an image, or a glyph. An array uint8 (28, 28) is taken for a glyph, ink 255 on 0, and
-            given back as it is; any other array is an image.
+        source: Ink, an image, or a glyph. An array uint8 (28, 28) with a dark border is taken for a glyph, ink
+            255 on 0, and given back as it is; any other array is an image.
 
     Returns:
         The glyph, uint8 (28, 28).
@@ -75,14 +75,22 @@ def to_glyph(source: Source) -> NDArray[np.uint8]:
     """
     if isinstance(source, Ink):
         return source.glyph()
-    if isinstance(source, np.ndarray) and source.shape == (28, 28) and source.dtype == np.uint8:
+    if isinstance(source, np.ndarray) and _is_glyph(source):
         return source
     if isinstance(source, (Path, str, bytes, Image.Image, np.ndarray)):
         return glyphs_of.from_image(source)
     raise InputError(
-        f"A {type(source).__name__} can't be read: give Ink(strokes), an image (path, bytes, PIL image, array) "
+        f"What can't be read: {type(source).__name__}. Give Ink(strokes), an image (path, bytes, PIL image, array) "
         "or a glyph (uint8 array of 28×28)."
     )
+
+
+def _is_glyph(array: NDArray[np.generic]) -> bool:
+    """Tells a glyph from a picture of the same size: a glyph's border is empty, that of dark on light is not."""
+    if array.shape != (28, 28) or array.dtype != np.uint8:
+        return False
+    border = np.concatenate([array[0], array[-1], array[:, 0], array[:, -1]])
+    return bool(np.median(border) < _MIN_INK)
 
 
 class Recognizer:
@@ -180,6 +188,8 @@ class Recognizer:
         """
         if top_k < 1:
             raise InputError(f"top_k is {top_k}; it must be 1 or more.")
+        if isinstance(sources, (str, bytes, Path, Image.Image, Ink)):
+            raise InputError("predict_many takes a list of sources; predict takes one.")
         classes, answers = charsets.select(self.info.chars, charset)
         glyphs = np.zeros((len(sources), 28, 28), np.uint8)
         for number, source in enumerate(sources):

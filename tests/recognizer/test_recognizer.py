@@ -97,13 +97,16 @@ def test_charset(recognizer: Recognizer) -> None:
     digits = recognizer.predict(ink, charset="digits", top_k=10).candidates
     assert {each.char for each in digits} == set("0123456789")
     assert sum(each.confidence for each in digits) == pytest.approx(1)
-    with pytest.raises(CharsetError):
-        recognizer.predict(ink, charset="?")
+    for wrong in ("?", ["A", "B"]):
+        with pytest.raises(CharsetError):
+            recognizer.predict(ink, charset=wrong)  # type: ignore[arg-type]
 
 
 def test_an_unreadable_source_is_named(recognizer: Recognizer) -> None:
     with pytest.raises(InputError, match=r"Item 1: .*no image"):
         recognizer.predict_many([Ink(STROKES_L), b"nothing"])
+    with pytest.raises(InputError, match="takes a list"):
+        recognizer.predict_many("letter.png")
     with pytest.raises(InputError, match=r"uint8 array \(N, 28, 28\)"):
         recognizer.probs(np.zeros((1, 32, 32), np.uint8))
 

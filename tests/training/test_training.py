@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -57,7 +58,7 @@ def numbers(run_dir: Path) -> list[dict[str, float]]:
 def finished(small_emnist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run of a few epochs."""
     run_dir = tmp_path_factory.mktemp("runs") / "whole"
-    loop.start(config(small_emnist), run_dir)
+    loop.start(config(small_emnist), run_dir, small_emnist)
     loop.run(run_dir, small_emnist, Silent())
     return run_dir
 
@@ -105,7 +106,7 @@ def test_the_run_folder_says_what_was_done(finished: Path, small_emnist: Path) -
 def test_killed_and_resumed_ends_with_the_same_numbers(finished: Path, small_emnist: Path, tmp_path: Path) -> None:
     """SIGKILL at whatever moment comes, several times, through the command line."""
     run_dir = tmp_path / "killed"
-    loop.start(config(small_emnist), run_dir)
+    loop.start(config(small_emnist), run_dir, small_emnist)
     kills = 0
     for delay_s in (0.3, 0.1, 0.5):
         process = subprocess.Popen(
@@ -126,6 +127,10 @@ def test_killed_and_resumed_ends_with_the_same_numbers(finished: Path, small_emn
     assert numbers(run_dir) == numbers(finished)
     states = [torch.load(run / "checkpoint.pt", weights_only=True)["network"] for run in (run_dir, finished)]
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[1])
+    # It goes on as it was started, and not otherwise.
+    ended = subprocess.run([*again, "--epochs", "9"], capture_output=True, text=True)
+    assert ended.returncode == 1
+    assert "leave out --epochs" in ended.stderr
     # What a killed write left behind is not taken for a result, and a finished run stays as it is.
     subprocess.run(again, check=True, stdout=subprocess.DEVNULL)
     assert numbers(run_dir) == numbers(finished)
@@ -134,7 +139,7 @@ def test_killed_and_resumed_ends_with_the_same_numbers(finished: Path, small_emn
 def test_killed_between_a_checkpoint_and_its_metrics(small_emnist: Path, tmp_path: Path, monkeypatch) -> None:
     """The moment that no killing by the clock finds."""
     run_dir = tmp_path / "run"
-    loop.start(config(small_emnist, epochs=1), run_dir)
+    loop.start(config(small_emnist, epochs=1), run_dir, small_emnist)
     with monkeypatch.context() as patch:
         patch.setattr(loop, "_publish", interrupt)
         with pytest.raises(KeyboardInterrupt):
@@ -151,17 +156,24 @@ def interrupt(*_: object) -> None:
 
 def test_a_failed_start_leaves_nothing_in_the_way(small_emnist: Path, tmp_path: Path) -> None:
     run_dir = tmp_path / "run"
-    for wrong in (["--data-dir", "nowhere"], ["--data-dir", str(small_emnist), "--split", "latin"]):
+    damaged = Path(shutil.copytree(small_emnist, tmp_path / "damaged"))
+    labels = damaged / "emnist-pool47-train-labels-idx1-ubyte.gz"
+    labels.write_bytes(labels.read_bytes()[:-20])
+    for wrong in (
+        ["--data-dir", "nowhere"],
+        ["--data-dir", str(small_emnist), "--split", "latin"],
+        ["--data-dir", str(damaged), "--split", "pool47"],
+    ):
         ended = subprocess.run([PENREAD, "train", "--out", str(run_dir), *wrong], capture_output=True, text=True)
         assert ended.returncode == 1
         assert not run_dir.exists()
     run_dir.mkdir()
     (run_dir / ".config.part.json").write_text("{")
-    loop.start(config(small_emnist), run_dir)
+    loop.start(config(small_emnist), run_dir, small_emnist)
 
 
 def test_a_damaged_checkpoint_is_told(small_emnist: Path, tmp_path: Path) -> None:
-    loop.start(config(small_emnist, epochs=1), tmp_path)
+    loop.start(config(small_emnist, epochs=1), tmp_path, small_emnist)
     (tmp_path / "checkpoint.pt").write_bytes(b"half a checkpoint")
     with pytest.raises(TrainingError, match="damaged or of another version"):
         loop.run(tmp_path, small_emnist, Silent())
@@ -177,7 +189,7 @@ def test_bfloat16_trains_too(tmp_path: Path) -> None:
     # Ten classes of type: a CPU that has to emulate bfloat16 takes its time.
     write_split(tmp_path / "data", typeset_subset("digits", 30, 1, "train"), typeset_subset("digits", 1, 2, "test"))
     bfloat16 = config(tmp_path / "data", epochs=3, split="digits", precision="bfloat16")
-    loop.start(bfloat16, tmp_path / "run")
+    loop.start(bfloat16, tmp_path / "run", tmp_path / "data")
     history = loop.run(tmp_path / "run", tmp_path / "data", Silent())
     assert history[-1].train_loss < history[0].train_loss
     assert history[-1].val_loss < history[0].val_loss
@@ -186,12 +198,16 @@ def test_bfloat16_trains_too(tmp_path: Path) -> None:
 def test_a_run_folder_in_use_is_not_overwritten(finished: Path, small_emnist: Path) -> None:
     before = numbers(finished)
     with pytest.raises(TrainingError, match="--resume"):
-        loop.start(config(small_emnist), finished)
+        loop.start(config(small_emnist), finished, small_emnist)
     assert numbers(finished) == before
 
 
 def test_other_data_are_noticed(small_emnist: Path, tmp_path: Path) -> None:
-    loop.start(config(small_emnist, data_sha256={"emnist-pool47-train-images-idx3-ubyte.gz": "0"}), tmp_path / "run")
+    loop.start(
+        config(small_emnist, data_sha256={"emnist-pool47-train-images-idx3-ubyte.gz": "0"}),
+        tmp_path / "run",
+        small_emnist,
+    )
     with pytest.raises(TrainingError, match="not those that"):
         loop.run(tmp_path / "run", small_emnist, Silent())
 
@@ -200,7 +216,7 @@ def test_other_data_are_noticed(small_emnist: Path, tmp_path: Path) -> None:
 def test_no_run_folder_is_told(tmp_path: Path, content: str) -> None:
     if content:
         (tmp_path / "config.json").write_text(content)
-    with pytest.raises(TrainingError, match="is no run folder"):
+    with pytest.raises(TrainingError, match=r"is no run folder|not one that this version can read"):
         loop.Config.read(tmp_path)
 
 
@@ -257,7 +273,7 @@ def test_a_graph_that_differs_from_the_network_is_refused(
 
 
 def test_an_unfinished_run_is_not_exported(small_emnist: Path, tmp_path: Path) -> None:
-    loop.start(config(small_emnist), tmp_path / "run")
+    loop.start(config(small_emnist), tmp_path / "run", small_emnist)
     with pytest.raises(TrainingError, match=r"unfinished: 0 of 6 epochs.*--resume"):
         export(tmp_path / "run", tmp_path / "bundle", small_emnist)
     assert not (tmp_path / "bundle").exists()

@@ -49,7 +49,13 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def http_error(_request: Request, error: HTTPException) -> JSONResponse:
-        return problem(error.status_code, error.detail, dict(error.headers or {}))
+        headers = dict(error.headers or {})
+        detail = error.detail
+        if error.status_code == HTTPStatus.NOT_FOUND:
+            detail = "There is nothing at this path. /docs lists the paths there are."
+        elif error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            detail = f"This path takes {headers.get('Allow', 'other methods')}. /docs lists what there is."
+        return problem(error.status_code, detail, headers)
 
     @app.exception_handler(ValidationError)
     async def invalid(_request: Request, error: ValidationError) -> JSONResponse:
@@ -72,4 +78,7 @@ def install(app: FastAPI) -> None:
 
 def _describe(item: Any) -> str:  # noqa: ANN401 - pydantic's error details are a dict of anything
     where = ".".join(str(part) for part in item["loc"])
-    return f"{where}: {item['msg']}" if where else str(item["msg"])
+    message = (
+        "there is no such field" if item["type"] == "extra_forbidden" else item["msg"].removeprefix("Value error, ")
+    )
+    return f"{where}: {message}" if where else str(message)

@@ -31,7 +31,7 @@ def _limiter(request: Request) -> CapacityLimiter:
 ActiveRecognizer = Annotated[Recognizer, Depends(_recognizer)]
 ActiveLimiter = Annotated[CapacityLimiter, Depends(_limiter)]
 
-_PROBLEM = {"model": Problem, "content": {"application/problem+json": {}}}
+_PROBLEM: dict[str, Any] = {"content": {"application/problem+json": {"schema": Problem.model_json_schema()}}}
 _MULTIPART_SCHEMA: dict[str, Any] = {
     "type": "object",
     "required": ["image"],

@@ -73,7 +73,7 @@ class PredictRequest(Options):
     @model_validator(mode="after")
     def _one_source(self) -> PredictRequest:
         if (self.strokes is None) == (self.image is None):
-            raise ValueError('give either "strokes" or "image"')
+            raise ValueError('give either "strokes" or "image", and not both')
         points = sum(len(stroke) for stroke in self.strokes or [])
         if points > MAX_POINTS:
             raise ValueError(f"{points:,} points; {MAX_POINTS:,} is the most. Leave out points that lie close together")
@@ -87,7 +87,7 @@ class PredictRequest(Options):
             InputError: There are more points than any request may have.
             ValidationError: The body is no JSON, or not as described.
         """
-        # Every point opens a bracket, and little else does: told before millions of them become objects.
+        # Every point opens a bracket, and little else does: refused before millions of them become objects.
         if body.count(b"[") > MAX_POINTS + MAX_STROKES + _OTHER_BRACKETS:
             raise InputError(f"More than {MAX_POINTS:,} points. Leave out points that lie close together.")
         return cls.model_validate_json(body)
@@ -130,7 +130,7 @@ class PredictResponse(BaseModel):
     confidence: float = Field(ge=0, le=1, description="The best candidate's confidence.")
     candidates: list[CandidateOut] = Field(description="The likeliest answers, best first; empty only for a blank.")
     rejected: Literal["blank", "unclear"] | None = Field(
-        description="null; blank: there is no ink; unclear: it can't be told."
+        description="null; blank: there is no ink; unclear: the model can't tell what it is."
     )
     model: ModelOut
     glyph: str | None = Field(default=None, description="The picture that the model saw, a PNG as data URL.")

@@ -373,7 +373,9 @@ def _find(data_dir: Path, name: str) -> Path:
     for candidate in (data_dir / f"{name}.gz", data_dir / name):
         if candidate.is_file():
             return candidate
-    raise DataError(
-        f"{data_dir} has no {name}{'' if name.endswith('.txt') else '[.gz]'}. "
-        f"`penread data fetch {data_dir}` downloads EMNIST's six official splits."
+    advice = (
+        "pool47 is not among the splits that NIST publishes; train and evaluate with --split balanced."
+        if "-pool47-" in name
+        else f"`penread data fetch {data_dir}` downloads EMNIST's six official splits."
     )
+    raise DataError(f"{data_dir} has no {name}{'' if name.endswith('.txt') else '[.gz]'}. {advice}")

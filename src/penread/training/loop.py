@@ -69,11 +69,13 @@ class Config:
         Raises:
             TrainingError: The folder is no run folder, or another version of penread wrote it.
         """
+        if not (run_dir / "config.json").exists():
+            raise TrainingError(f"{run_dir} is no run folder: it has no config.json.")
         try:
             fields = json.loads((run_dir / "config.json").read_text("utf-8"))
             return cls(**{**fields, "recipe": Recipe(**fields["recipe"])})
         except (OSError, ValueError, TypeError, KeyError) as error:
-            raise TrainingError(f"{run_dir} is no run folder that this version can read: {error}.") from error
+            raise TrainingError(f"{run_dir}/config.json is not one that this version can read: {error}.") from error
 
 
 @dataclass(frozen=True)
@@ -159,21 +161,25 @@ def epoch_order(labels: NDArray[np.int64], epoch: int, images: int, seed: int) -
     return np.random.default_rng([seed, epoch]).permutation(np.concatenate(dealt))
 
 
-def start(config: Config, run_dir: Path) -> None:
+def start(config: Config, run_dir: Path, data_dir: Path) -> None:
     """Makes a run folder, ready for ``run``.
 
     Args:
         config: What to train.
         run_dir: The folder; it must be new or empty.
+        data_dir: The folder with EMNIST's files. They are read once, so that data that can't be trained on are
+            reported before there is a folder in the way of the next try.
 
     Raises:
         TrainingError: The folder has something in it.
+        DataError: The data can't be read.
     """
     # Hidden files are what a start that was killed left behind.
     if run_dir.exists() and (not run_dir.is_dir() or any(path.name[0] != "." for path in run_dir.iterdir())):
         raise TrainingError(
             f"{run_dir} exists already. Give --resume to go on with the run in it, or another folder to --out."
         )
+    load_training(data_dir, config.split)
     write_text(run_dir / "config.json", _json(asdict(config)))
 
 
@@ -356,7 +362,8 @@ def _publish(run_dir: Path, history: list[EpochMetrics]) -> None:
             values = [getattr(metrics, f"{subset}_{name}") for metrics in history]
             axes.plot(epochs, values, color=colour, marker="." if len(epochs) < 40 else "", label=subset)
         axes.set_xlabel("epoch")
-        axes.set_title(f"{name}: {values[-1]:.4f} on val after {epochs[-1]}")
+        last = f"{values[-1]:.4f}" if name == "loss" else f"{values[-1]:.2%}"
+        axes.set_title(f"{name}: {last} on val after {epochs[-1]} {'epoch' if epochs[-1] == 1 else 'epochs'}")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.3)
     loss_axes.set_ylabel("mean cross-entropy, nats")
