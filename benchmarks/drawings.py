@@ -15,16 +15,13 @@ from rich.console import Console
 from rich.table import Table
 
 from penread import Ink, Recognizer
-from penread.charset import stands_for
-
-_LOOK_ALIKES = ("0O", "1IL", "5S", "2Z", "9gq", "fF", "6b", "8B", "UV", "hn", "4Y")
+from penread.charset import look_alikes_of, stands_for
 
 
 def main() -> None:
     """Prints a row a file."""
     recognizer = Recognizer()
     class_of = {char: both[0] for both in stands_for(recognizer.info.chars) for char in both}
-    family = {char: similar[0] for similar in _LOOK_ALIKES for char in similar}
     table = Table("drawings", "count", "top-1", "look-alikes folded", title=f"{recognizer.info.name}")
     for name in sys.argv[1:]:
         drawings = json.loads(Path(name).read_text("utf-8"))
@@ -32,7 +29,7 @@ def main() -> None:
         predictions = recognizer.predict_many([Ink(drawing["strokes"]) for drawing in drawings])
         pairs = [(label, prediction.char or "") for label, prediction in zip(labels, predictions, strict=True)]
         exact = sum(label == read for label, read in pairs)
-        folded = sum(family.get(label, label) == family.get(read, read) for label, read in pairs)
+        folded = sum(look_alikes_of(label) == look_alikes_of(read) for label, read in pairs)
         table.add_row(Path(name).stem, f"{len(pairs):,}", f"{exact / len(pairs):.2%}", f"{folded / len(pairs):.2%}")
     Console().print(table)
 

@@ -36,6 +36,18 @@ NAMED_CHARSETS: dict[str, str] = {
     "alnum": _DIGITS + _UPPER + _LOWER,
 }
 
+#: Characters that look the same when they stand alone; only a context could tell them apart.
+LOOK_ALIKES: tuple[str, ...] = ("0O", "1IL", "5S", "2Z", "9gq", "fF", "6b", "8B", "UV", "hn", "4Y")
+
+
+def look_alikes_of(char: str) -> str:
+    """Gives the characters that a character looks like, itself among them; itself alone where there are none.
+
+    Args:
+        char: The character of a class of EMNIST Balanced.
+    """
+    return next((similar for similar in LOOK_ALIKES if char in similar), char)
+
 
 def stands_for(chars: str) -> list[str]:
     """Tells what each class of a class table stands for.

@@ -313,6 +313,7 @@ def _print_evaluation(evaluation: Evaluation) -> None:
         ("loss", f"{evaluation.loss:.4f} nats"),
         ("top-2 accuracy", f"{evaluation.top2_accuracy:.2%}"),
         ("top-3 accuracy", f"{evaluation.top3_accuracy:.2%}"),
+        ("look-alikes folded", f"{evaluation.folded_accuracy:.2%}"),
         ("macro F1", f"{evaluation.macro_f1:.4f}"),
         ("expected calibration error", f"{evaluation.ece:.2%}"),
     ):

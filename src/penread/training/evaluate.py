@@ -16,7 +16,7 @@ import numpy as np
 from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix, f1_score
 
-from penread.charset import stands_for
+from penread.charset import look_alikes_of, stands_for
 from penread.errors import DataError
 from penread.training.data import Subset, load_training, training_sums
 
@@ -60,6 +60,7 @@ class Evaluation:
         accuracy_interval: Its 95 % interval (Wilson).
         top2_accuracy: The part whose right answer is among the first two.
         top3_accuracy: Among the first three.
+        folded_accuracy: The part that was read right or as a look-alike (``penread.charset.LOOK_ALIKES``).
         macro_f1: Mean over the groups of the harmonic mean of precision and recall.
         ece: Expected calibration error over 15 bins of equal width.
         per_class_accuracy: For each group, the part of its images that was read right.
@@ -78,6 +79,7 @@ class Evaluation:
     accuracy_interval: tuple[float, float]
     top2_accuracy: float
     top3_accuracy: float
+    folded_accuracy: float
     macro_f1: float
     ece: float
     per_class_accuracy: dict[str, float]
@@ -122,6 +124,7 @@ def evaluate(recognizer: Recognizer, test: Subset, data_dir: Path) -> Evaluation
     right = rank == 0
     interval = binomtest(int(right.sum()), len(test)).proportion_ci(method="wilson")
     tested = np.unique(labels)
+    families = np.array([look_alikes_of(group[0]) for group in groups])
     bins = _reliability(probs.max(axis=1), right)
     return Evaluation(
         bundle=f"{recognizer.info.name} {recognizer.info.version}",
@@ -132,6 +135,7 @@ def evaluate(recognizer: Recognizer, test: Subset, data_dir: Path) -> Evaluation
         accuracy_interval=(float(interval.low), float(interval.high)),
         top2_accuracy=float((rank < 2).mean()),
         top3_accuracy=float((rank < 3).mean()),
+        folded_accuracy=float((families[labels] == families[ranked[:, 0]]).mean()),
         macro_f1=float(f1_score(labels, ranked[:, 0], labels=tested, average="macro", zero_division=0)),
         ece=sum(part.images * abs(part.accuracy - part.confidence) for part in bins) / len(test),
         per_class_accuracy={groups[group]: float(right[labels == group].mean()) for group in tested},
