@@ -48,6 +48,8 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+# Integers fill 8, 12 or 16 bits, as scanners and cameras give them; floats hold the same, or go to 1.
+_INTEGER_TOPS = (255, 4095, 65535)
 # Ink must differ from paper by this much, of 255; JPEG noise and the grain of paper differ by less.
 _MIN_CONTRAST = 32
 
@@ -80,8 +82,8 @@ def from_image(image: Path | str | bytes | Image.Image | NDArray[np.generic]) ->
     """Turns an image of one character, dark on light or light on dark, into its glyph.
 
     Args:
-        image: A file, its content, a PIL image, or an array (H, W), (H, W, 3) or (H, W, 4) of uint8, uint16,
-            bool, or floats from 0 to 1. Transparency counts as paper.
+        image: A file, its content, a PIL image, or an array (H, W), (H, W, 3) or (H, W, 4) of uint8, uint16
+            (12 or 16 bits), bool, or floats from 0 to 1. Transparency counts as paper.
 
     Returns:
         The glyph, uint8 (28, 28); all zeros where the image shows no ink.
@@ -150,7 +152,7 @@ def _from_array(array: NDArray[np.generic]) -> Image.Image:
     if array.dtype == np.bool_:
         return Image.fromarray(array.astype(np.uint8) * np.uint8(255))
     if array.dtype == np.uint16:
-        return Image.fromarray((array.astype(np.uint32) // 257).astype(np.uint8))
+        return Image.fromarray(_to_8_bit(array, _INTEGER_TOPS))
     if np.issubdtype(array.dtype, np.floating):
         levels = array.astype(np.float64)
         if not (np.isfinite(levels).all() and levels.min() >= 0 and levels.max() <= 1):
@@ -162,9 +164,11 @@ def _from_array(array: NDArray[np.generic]) -> Image.Image:
 def _grey(image: Image.Image) -> NDArray[np.float64]:
     turn = _UPRIGHT.get(_orientation(image))
     if image.mode in {"I", "F"} or image.mode.startswith("I;"):
-        image = _deep_to_8_bit(image)
+        image = Image.fromarray(
+            _to_8_bit(np.asarray(image), (1, *_INTEGER_TOPS) if image.mode == "F" else _INTEGER_TOPS)
+        )
     # Pillow shrinks pictures with a palette or of one bit by leaving pixels out: they become others first.
-    image = image.convert("RGBA" if image.has_transparency_data else "L" if image.mode in {"1", "L", "I;16"} else "RGB")
+    image = image.convert("RGBA" if image.has_transparency_data else "L" if image.mode in {"1", "L"} else "RGB")
     image.thumbnail((_WORKING_PX, _WORKING_PX), Image.Resampling.BOX)
     if turn is not None:
         image = image.transpose(turn)
@@ -183,16 +187,13 @@ def _orientation(image: Image.Image) -> int:
         return 1
 
 
-def _deep_to_8_bit(image: Image.Image) -> Image.Image:
-    """Brings an image of more than 8 bits a pixel to 8."""
-    levels = np.asarray(image)
+def _to_8_bit(levels: NDArray[np.generic], tops: tuple[int, ...]) -> NDArray[np.uint8]:
+    """Brings deeper levels to 8 bits, from the narrowest of the ranges 0 to ``tops`` that holds them."""
     low, high = float(levels.min()), float(levels.max())
-    # Floats go to 1, or hold what integers hold; integers fill 8, 12 or 16 bits, as scanners and cameras give them.
-    tops = (1, 255, 4095, 65535) if image.mode == "F" else (255, 4095, 65535)
     top = next((top for top in tops if low >= 0 and high <= top), None)
     if top is None:
         raise InputError(f"The image has levels from {low:g} to {high:g}; 0 to 65535 is what can be read.")
-    return Image.fromarray((levels.astype(np.float32) * np.float32(255 / top) + np.float32(0.5)).astype(np.uint8))
+    return (levels.astype(np.float32) * np.float32(255 / top) + np.float32(0.5)).astype(np.uint8)
 
 
 def _paper_behind(luminance: NDArray[np.float64], alpha: NDArray[np.float64]) -> float:

@@ -142,7 +142,12 @@ def test_a_card_on_a_clear_ground_keeps_its_own_paper(clear: int) -> None:
 @pytest.mark.parametrize("bits", [12, 16])
 def test_deep_images_use_the_range_of_their_kind(bits: int) -> None:
     deep = (np.asarray(letter()).astype(np.uint32) * ((1 << bits) - 1) // 255).astype(np.uint16)
-    for image in (Image.fromarray(deep), encoded(Image.fromarray(deep), "PNG"), encoded(Image.fromarray(deep), "TIFF")):
+    for image in (
+        deep,
+        Image.fromarray(deep),
+        encoded(Image.fromarray(deep), "PNG"),
+        encoded(Image.fromarray(deep), "TIFF"),
+    ):
         assert difference(to_glyph(image), REFERENCE) < 4
     # What noise there is stays noise.
     grain = (

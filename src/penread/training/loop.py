@@ -157,7 +157,7 @@ def epoch_order(labels: NDArray[np.int64], epoch: int, images: int, seed: int) -
         for deck in np.unique(positions // len(of_class)):
             shuffled = np.random.default_rng([seed, label, int(deck)]).permutation(of_class)
             dealt.append(shuffled[positions[positions // len(of_class) == deck] % len(of_class)])
-    # The stream of a class's deck has three numbers in its seed; two, so that this is another stream.
+    # NumPy pads seeds with zeros, so this is the stream of some class's first deck, too: it shuffles something else.
     return np.random.default_rng([seed, epoch]).permutation(np.concatenate(dealt))
 
 
