@@ -66,11 +66,15 @@ class ModelInfo(_Strict):
         split: The split whose classes the model has.
         chars: The class table, one character a class.
         recipe: The training configuration's name.
+        recipe_sha256: Sum of all of it, hex digits; ``penread.training.recipes`` computes the same for its own.
+        seed: The run's.
         trained_on: The images it learnt from.
         measured: Its figures on the test subset; null where it was exported without one.
         temperature: Logits are divided by it before the softmax.
         rejection: Thresholds, by the name of the score.
+        precision: What the graph multiplies: ``"float32"`` or ``"int8"``.
         parameters: Number of weights.
+        multiply_adds: Multiplications, each with its addition, that one glyph takes.
         sha256: Sum of ``model.onnx``, hex digits.
     """
 
@@ -80,11 +84,15 @@ class ModelInfo(_Strict):
     split: str
     chars: str = Field(min_length=2)
     recipe: str
+    recipe_sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    seed: int = Field(ge=0)
     trained_on: TrainedOn
     measured: Measured | None
     temperature: float = Field(gt=0)
     rejection: dict[str, float]
+    precision: Literal["float32", "int8"]
     parameters: int = Field(gt=0)
+    multiply_adds: int = Field(gt=0)
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
 
     @field_validator("chars")

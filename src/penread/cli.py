@@ -5,6 +5,7 @@ What needs the ``train`` extra is imported inside the commands that need it.
 
 from __future__ import annotations
 
+import csv
 import json
 import signal
 import socket
@@ -14,6 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
+import numpy as np
 import typer
 from rich.columns import Columns
 from rich.console import Console
@@ -168,7 +170,10 @@ def train(
     recipe: Annotated[str, typer.Option(help="The training configuration.")] = "reference",
     split: Split = "balanced",
     data_dir: DataDir = _DEFAULT_DATA_DIR,
-    seed: Annotated[int, typer.Option(min=0, max=1_000_000, help="Of weights, order and dropout.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, max=1_000_000, help="Of weights, order, distortions and dropout.")] = 1,
+    teacher: Annotated[
+        Path | None, typer.Option(help="A finished run to learn from, for a recipe that has a teacher.")
+    ] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Fewer or more epochs than the recipe's.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out, as it was started.")] = False,
 ) -> None:
@@ -183,13 +188,19 @@ def train(
         from penread.training.recipes import RECIPES  # noqa: PLC0415 - beside its only use
 
     if resume:
-        changed = [name for name in ("recipe", "split", "seed", "epochs") if _is_given(context, name)]
+        changed = [name for name in ("recipe", "split", "seed", "teacher", "epochs") if _is_given(context, name)]
         if changed:
             raise TrainingError(f"A run goes on as it was started: leave out --{' and --'.join(changed)}.")
     else:
         if recipe not in RECIPES:
             raise TrainingError(f'There is no recipe "{recipe}": it is one of {", ".join(RECIPES)}.')
         chosen = replace(RECIPES[recipe], epochs=epochs) if epochs else RECIPES[recipe]
+        if (chosen.teacher_share > 0) != (teacher is not None):
+            raise TrainingError(
+                f"The recipe {recipe} learns from a teacher: give a finished run to --teacher."
+                if teacher is None
+                else f"The recipe {recipe} has no teacher: leave out --teacher."
+            )
         device = loop.auto_device()
         config = loop.Config(
             recipe=chosen,
@@ -199,6 +210,8 @@ def train(
             precision=loop.auto_precision(device),
             threads=torch.get_num_threads(),
             data_sha256=training_sums(data_dir, split),
+            teacher=None if teacher is None else str(teacher.resolve()),
+            teacher_sha256=None if teacher is None else loop.weights_sum(teacher),
         )
         loop.start(config, out, data_dir)
     config = loop.Config.read(out)
@@ -285,6 +298,10 @@ def evaluate(
     report: Annotated[
         Path | None, typer.Option(help="Write metrics.json and pictures of the errors into this folder.")
     ] = None,
+    leave_out: Annotated[
+        Path | None,
+        typer.Option(help="Give the accuracy without some images of the test, too: a CSV file with a column index."),
+    ] = None,
 ) -> None:
     """Score a bundle on a split's test subset, through the recogniser that serves."""
     with _train_extra():
@@ -295,13 +312,39 @@ def evaluate(
     with _out.status(f"Reading the {split} test …"):
         test = load(data_dir, split, "test")
         evaluation = score(recognizer, test, data_dir)
+        left_out = [] if leave_out is None else _indices(leave_out, len(test))
+        kept = [index for index in range(len(test)) if index not in set(left_out)]
+        rest = score(recognizer, test.take(np.array(kept)), data_dir) if left_out else None
     _print_evaluation(evaluation)
+    if rest is not None:
+        low, high = rest.accuracy_interval
+        _out.print(
+            f"Without the {len(left_out):,} images of {escape(str(leave_out))}: accuracy {rest.accuracy:.2%}  "
+            f"(95% interval {low:.2%} to {high:.2%}), look-alikes folded {rest.folded_accuracy:.2%}",
+            soft_wrap=True,
+        )
     if report is not None:
         with _train_extra(), _out.status("Drawing the report …"):
             from penread.training.report import write_report  # noqa: PLC0415 - needs the train extra
 
             written = write_report(evaluation, test.images, report)
         _out.print("\n".join(escape(str(path)) for path in written), soft_wrap=True)
+
+
+def _indices(file: Path, images: int) -> list[int]:
+    """Reads the column ``index`` of a CSV file."""
+    try:
+        with file.open(newline="", encoding="utf-8") as lines:
+            indices = sorted({int(row["index"]) for row in csv.DictReader(lines)})
+    except OSError as error:
+        raise InputError(f"{file}: {error.strerror}.") from error
+    except (ValueError, KeyError, TypeError, csv.Error) as error:
+        raise InputError(f"{file} has no column index with whole numbers: its first line must name it.") from error
+    if not indices or indices[0] < 0 or indices[-1] >= images:
+        raise InputError(f"{file} must list images of the test by number, 0 to {images - 1}.")
+    if len(indices) == images:
+        raise InputError(f"{file} lists all of the test: nothing is left to measure.")
+    return indices
 
 
 def _print_evaluation(evaluation: Evaluation) -> None:
@@ -314,6 +357,7 @@ def _print_evaluation(evaluation: Evaluation) -> None:
         ("top-2 accuracy", f"{evaluation.top2_accuracy:.2%}"),
         ("top-3 accuracy", f"{evaluation.top3_accuracy:.2%}"),
         ("look-alikes folded", f"{evaluation.folded_accuracy:.2%}"),
+        ("errors", f"{evaluation.errors:,}, of them {evaluation.look_alike_errors:,} between look-alikes"),
         ("macro F1", f"{evaluation.macro_f1:.4f}"),
         ("expected calibration error", f"{evaluation.ece:.2%}"),
     ):
@@ -333,13 +377,17 @@ def export(
     data_dir: DataDir = _DEFAULT_DATA_DIR,
     name: Annotated[str | None, typer.Option(help="The bundle's name.", show_default="that of --out")] = None,
     version: Annotated[str, typer.Option(help="The bundle's version.")] = "1.0",
+    int8: Annotated[
+        bool,
+        typer.Option("--int8", help="Multiply 8-bit integers: smaller, faster; refused where it costs accuracy."),
+    ] = False,
 ) -> None:
     """Make a bundle of a run: model.onnx, checked against torch on real images, and model.json."""
     with _train_extra():
         from penread.training.export import export as write_bundle  # noqa: PLC0415 - needs the train extra
 
     with _out.status("Exporting, comparing and measuring …"):
-        evaluation = write_bundle(run, out, data_dir, name=name, version=version)
+        evaluation = write_bundle(run, out, data_dir, name=name, version=version, int8=int8)
     _print_evaluation(evaluation)
     _out.print(f"Wrote {escape(str(out))}. Next: penread serve --bundle {escape(str(out))}", soft_wrap=True)
 
@@ -420,7 +468,10 @@ def data_show(
 @models_app.command("list")
 def models_list() -> None:
     """List the bundles that ship, with what they measure."""
-    table = Table("name", "trained on", "accuracy", "test", "parameters", "size", caption=f"default: {DEFAULT_BUNDLE}")
+    table = Table(
+        *("name", "trained on", "accuracy", "test", "parameters", "multiply-adds", "precision", "size"),
+        caption=f"default: {DEFAULT_BUNDLE}",
+    )
     for name in shipped():
         bundle = Bundle.load(name)
         info, measured = bundle.info, bundle.info.measured
@@ -430,6 +481,8 @@ def models_list() -> None:
             f"{measured.accuracy:.2%}" if measured else "not measured",
             f"{measured.split}, {measured.images:,}" if measured else "",
             f"{info.parameters:,}",
+            f"{info.multiply_adds / 1e6:.1f} M",
+            info.precision,
             f"{len(bundle.onnx) / 1e6:.2f} MB",
         )
     _out.print(table)

@@ -13,6 +13,8 @@ import pytest
 from penread import BundleError, Recognizer
 from penread.bundle import Bundle, shipped
 from penread.charset import SPLIT_CHARS
+from penread.training import networks
+from penread.training.recipes import RECIPES
 
 
 @pytest.fixture
@@ -45,6 +47,16 @@ def test_what_ships_is_whole(name: str) -> None:
     # Nothing of the machine it was made on.
     assert b"/" + b"site-packages" not in bundle.onnx
     assert b".py" not in bundle.onnx
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_what_ships_is_what_its_recipe_makes(name: str) -> None:
+    info = Bundle.load(name).info
+    recipe = RECIPES[info.recipe]
+    assert info.recipe_sha256 == recipe.sha256
+    network = networks.build(recipe.network, len(info.chars))
+    assert info.parameters == sum(weights.numel() for weights in network.parameters())
+    assert info.multiply_adds == networks.multiply_adds(network)
 
 
 def test_a_directory_is_a_bundle(copy: Path) -> None:

@@ -61,6 +61,7 @@ def test_figures_by_hand(tmp_path: Path) -> None:
     assert found.top3_accuracy == 1
     assert found.loss == pytest.approx(-(np.log(0.9) + np.log(0.6) + np.log(0.2) + np.log(1.0)) / 4)
     assert found.folded_accuracy == 3 / 4
+    assert (found.errors, found.look_alike_errors) == (1, 0)
     assert found.per_class_accuracy == {"0": 1, "1": 1, "7": 0.5}
     # F1: 0 has precision 1/2 and recall 1; 1 is right; 7 has precision 1 and recall 1/2.
     assert found.macro_f1 == pytest.approx((2 / 3 + 1 + 2 / 3) / 3)
@@ -80,6 +81,7 @@ def test_classes_that_share_a_character_are_one_group(tmp_path: Path) -> None:
     found = evaluate(scripted, subset([0, 2, 14], "letters"), tmp_path)  # type: ignore[arg-type]
     assert found.accuracy == 2 / 3
     assert found.folded_accuracy == 1  # an O read as 0
+    assert (found.errors, found.look_alike_errors) == (1, 1)
     assert "Aa" in found.groups
     assert "C" in found.groups
     assert len(found.groups) == 36

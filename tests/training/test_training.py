@@ -13,16 +13,21 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from PIL import Image
+from scipy.special import softmax
 
 from penread import Recognizer, TrainingError
 from penread.charset import SPLIT_CHARS
+from penread.training import export as exporting
 from penread.training import loop, networks
-from penread.training.data import load, training_sums
+from penread.training.calibrate import fit_temperature
+from penread.training.data import Subset, load, training_sums
 from penread.training.export import compare, export
 from penread.training.recipes import RECIPES
 from tests.conftest import PENREAD
@@ -39,10 +44,12 @@ class Silent:
     def epoch(self, metrics: loop.EpochMetrics) -> None: ...
 
 
-def config(data_dir: Path, epochs: int = EPOCHS, **changes) -> loop.Config:
-    recipe = replace(RECIPES["reference"], epochs=epochs, batch_size=64)
+def config(data_dir: Path, epochs: int = EPOCHS, recipe: str = "reference", **changes) -> loop.Config:
+    # As many steps a second average the weights over much of so short a run.
+    averaging = 0.9 if RECIPES[recipe].averaging else 0.0
+    short = replace(RECIPES[recipe], epochs=epochs, batch_size=64, averaging=averaging)
     fields = {
-        "recipe": recipe, "split": "pool47", "seed": 5, "device": "cpu", "precision": "float32", "threads": 2,
+        "recipe": short, "split": "pool47", "seed": 5, "device": "cpu", "precision": "float32", "threads": 2,
         "data_sha256": training_sums(data_dir, changes.get("split", "pool47")),
     }  # fmt: skip
     return loop.Config(**{**fields, **changes})
@@ -101,6 +108,64 @@ def test_the_run_folder_says_what_was_done(finished: Path, small_emnist: Path) -
     assert sorted(path.name for path in finished.iterdir()) == [
         "checkpoint.pt", "config.json", "curves.png", "environment.json", "metrics.jsonl",
     ]  # fmt: skip
+
+
+def test_stopped_and_resumed_with_all_that_a_recipe_can_have(
+    finished: Path, small_emnist: Path, tmp_path: Path
+) -> None:
+    """Muon, one-cycle, a running average, shares, distortions, label smoothing, a teacher."""
+    recipe = replace(config(small_emnist, 3, "large").recipe, network="residual-small", teacher_share=0.5)
+    asked = replace(
+        config(small_emnist, recipe="large"),
+        recipe=recipe,
+        teacher=str(finished),
+        teacher_sha256=loop.weights_sum(finished),
+    )
+    loop.start(asked, tmp_path / "whole", small_emnist)
+    whole = loop.run(tmp_path / "whole", small_emnist, Silent())
+    assert whole[-1].val_loss < whole[0].val_loss
+    assert whole[-1].val_accuracy > 0.2
+
+    class Stops(Silent):
+        def start(self, epoch: int, images: int) -> None:
+            self.second = epoch == 2 and images > 500
+
+        def step(self, images: int, *_: float) -> None:
+            if self.second and images > 500:
+                raise KeyboardInterrupt
+
+    loop.start(asked, tmp_path / "stopped", small_emnist)
+    with pytest.raises(KeyboardInterrupt):
+        loop.run(tmp_path / "stopped", small_emnist, Stops())
+    loop.run(tmp_path / "stopped", small_emnist, Silent())
+    assert numbers(tmp_path / "stopped") == numbers(tmp_path / "whole")
+    assert loop.weights_sum(tmp_path / "stopped") == loop.weights_sum(tmp_path / "whole")
+
+    other = replace(asked, teacher_sha256="0" * 64)
+    loop.start(other, tmp_path / "other", small_emnist)
+    with pytest.raises(TrainingError, match="not the one that this run was started with"):
+        loop.run(tmp_path / "other", small_emnist, Silent())
+
+
+def test_shares_don_t_tip_the_scales(tmp_path: Path) -> None:
+    """Nine images of one class to one of the other: what is learnt from them is for as many of each."""
+    rng = np.random.default_rng(3)
+
+    def noise(count: int) -> NDArray[np.uint8]:
+        return rng.integers(0, 256, (count, 28, 28), dtype=np.uint8)
+
+    # The two classes can't be told apart, so all that can be learnt is how frequent each is.
+    unbalanced = Subset(noise(1000), np.repeat(np.arange(10), [550, *[50] * 9]), "0123456789", "digits", "train")
+    write_split(tmp_path, unbalanced, typeset_subset("digits", 1, 2, "test"))
+    for power, frequent in ((0.0, 0.1), (1.0, 0.1)):
+        asked = config(tmp_path, 2, split="digits")
+        asked = replace(asked, recipe=replace(asked.recipe, sampling_power=power))
+        loop.start(asked, tmp_path / f"run{power}", tmp_path)
+        loop.run(tmp_path / f"run{power}", tmp_path, Silent())
+        with torch.inference_mode():
+            network = loop.load_network(tmp_path / f"run{power}", "0123456789")
+            probs = network(torch.from_numpy(noise(500))).softmax(1).mean(0)
+        assert probs[0].item() == pytest.approx(frequent, abs=0.05)
 
 
 def test_killed_and_resumed_ends_with_the_same_numbers(finished: Path, small_emnist: Path, tmp_path: Path) -> None:
@@ -220,17 +285,27 @@ def test_no_run_folder_is_told(tmp_path: Path, content: str) -> None:
         loop.Config.read(tmp_path)
 
 
-@given(st.lists(st.integers(1, 30), min_size=2, max_size=6), st.integers(1, 200), st.integers(0, 5))
+@given(
+    st.lists(st.integers(1, 30), min_size=2, max_size=6),
+    st.integers(1, 200),
+    st.sampled_from([0, 0.5, 1]),
+    st.integers(0, 5),
+)
 @settings(max_examples=60, deadline=None)
-def test_epochs_are_even_by_class_and_deal_every_image_in_turn(sizes: list[int], images: int, seed: int) -> None:
+def test_epochs_take_each_class_s_share_and_deal_every_image_in_turn(
+    sizes: list[int], images: int, power: float, seed: int
+) -> None:
     labels = np.random.default_rng(seed).permutation(np.repeat(np.arange(len(sizes)), sizes))
-    hand = max(1, images // len(sizes))
+    shares = loop.class_shares(labels, images, power)
+    for share, size in zip(shares, sizes, strict=True):
+        fair = images * size**power / sum(other**power for other in sizes)
+        assert share == max(1, int(fair + 1e-6))
     seen: Counter[int] = Counter()
     for epoch in range(3):
-        order = loop.epoch_order(labels, epoch, images, seed)
-        assert np.bincount(labels[order]).tolist() == [hand] * len(sizes)
+        order = loop.epoch_order(labels, epoch, shares, seed)
+        assert np.bincount(labels[order]).tolist() == shares.tolist()
         seen.update(order.tolist())
-        np.testing.assert_array_equal(order, loop.epoch_order(labels, epoch, images, seed))
+        np.testing.assert_array_equal(order, loop.epoch_order(labels, epoch, shares, seed))
     for label in range(len(sizes)):
         times = [seen[index] for index in np.flatnonzero(labels == label).tolist()]
         # Dealt like cards: no image comes again before all the others of its class have come as often.
@@ -239,9 +314,10 @@ def test_epochs_are_even_by_class_and_deal_every_image_in_turn(sizes: list[int],
 
 def test_epochs_and_seeds_differ() -> None:
     labels = np.repeat(np.arange(5), 40)
-    first = loop.epoch_order(labels, 0, 100, 1)
-    assert not np.array_equal(first, loop.epoch_order(labels, 1, 100, 1))
-    assert not np.array_equal(first, loop.epoch_order(labels, 0, 100, 2))
+    shares = loop.class_shares(labels, 100, 0)
+    first = loop.epoch_order(labels, 0, shares, 1)
+    assert not np.array_equal(first, loop.epoch_order(labels, 1, shares, 1))
+    assert not np.array_equal(first, loop.epoch_order(labels, 0, shares, 2))
 
 
 def test_export_makes_a_bundle_that_computes_the_same(finished: Path, small_emnist: Path, tmp_path: Path) -> None:
@@ -259,9 +335,52 @@ def test_export_makes_a_bundle_that_computes_the_same(finished: Path, small_emni
     network = loop.load_network(finished, info.chars)
     with torch.inference_mode():
         by_torch = network(torch.from_numpy(test.images)).numpy()
-    np.testing.assert_allclose(recognizer.logits(test.images), by_torch, atol=1e-4)
+    np.testing.assert_allclose(recognizer.logits(test.images) * info.temperature, by_torch, atol=1e-3)
     with pytest.raises(TrainingError, match="exists already"):
         export(finished, tmp_path / "small", small_emnist)
+
+
+def test_export_in_8_bit_integers(finished: Path, small_emnist: Path, tmp_path: Path, monkeypatch) -> None:
+    # So few images make a tenth of a point a matter of luck.
+    monkeypatch.setattr(exporting, "_MAX_ACCURACY_LOST", 0.01)
+    export(finished, tmp_path / "exact", small_emnist)
+    export(finished, tmp_path / "small", small_emnist, int8=True)
+    exact, small = Recognizer(tmp_path / "exact"), Recognizer(tmp_path / "small")
+    assert (exact.info.precision, small.info.precision) == ("float32", "int8")
+    assert (tmp_path / "small/model.onnx").stat().st_size < 0.3 * (tmp_path / "exact/model.onnx").stat().st_size
+    test = load(small_emnist, "pool47", "test").images
+    answers = [recognizer.probs(test) for recognizer in (exact, small)]
+    assert (answers[0].argmax(axis=1) == answers[1].argmax(axis=1)).mean() > 0.97
+    assert np.abs(answers[0] - answers[1]).mean() < 0.002
+
+
+def test_8_bit_integers_that_cost_accuracy_are_refused(
+    finished: Path, small_emnist: Path, tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.setattr(exporting, "quantize", flattened)
+    with pytest.raises(TrainingError, match="cost too much"):
+        export(finished, tmp_path / "small", small_emnist, int8=True)
+    assert not (tmp_path / "small").exists()
+
+
+def flattened(graph: onnx.ModelProto, _: NDArray[np.uint8]) -> onnx.ModelProto:
+    """The graph with its logits all zero."""
+    answer = graph.graph.output[0].name
+    for node in graph.graph.node:
+        node.output[:] = ["before" if name == answer else name for name in node.output]
+    zero = onnx.helper.make_tensor("zero", onnx.TensorProto.FLOAT, [], [0.0])
+    graph.graph.initializer.append(zero)
+    graph.graph.node.append(onnx.helper.make_node("Mul", ["before", "zero"], [answer]))
+    return graph
+
+
+@pytest.mark.parametrize("true_temperature", [0.4, 1.0, 2.5])
+def test_the_temperature_makes_confidences_true(true_temperature: float) -> None:
+    rng = np.random.default_rng(1)
+    logits = rng.normal(0, 3, (4000, 10))
+    probs = softmax(logits / true_temperature, axis=1)
+    labels = np.array([rng.choice(10, p=row) for row in probs])
+    assert fit_temperature(logits, labels) == pytest.approx(true_temperature, rel=0.08)
 
 
 def test_a_graph_that_differs_from_the_network_is_refused(

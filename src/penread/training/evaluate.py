@@ -61,6 +61,8 @@ class Evaluation:
         top2_accuracy: The part whose right answer is among the first two.
         top3_accuracy: Among the first three.
         folded_accuracy: The part that was read right or as a look-alike (``penread.charset.LOOK_ALIKES``).
+        errors: How many images were read wrong.
+        look_alike_errors: How many of them as a look-alike.
         macro_f1: Mean over the groups of the harmonic mean of precision and recall.
         ece: Expected calibration error over 15 bins of equal width.
         per_class_accuracy: For each group, the part of its images that was read right.
@@ -80,6 +82,8 @@ class Evaluation:
     top2_accuracy: float
     top3_accuracy: float
     folded_accuracy: float
+    errors: int
+    look_alike_errors: int
     macro_f1: float
     ece: float
     per_class_accuracy: dict[str, float]
@@ -125,6 +129,7 @@ def evaluate(recognizer: Recognizer, test: Subset, data_dir: Path) -> Evaluation
     interval = binomtest(int(right.sum()), len(test)).proportion_ci(method="wilson")
     tested = np.unique(labels)
     families = np.array([look_alikes_of(group[0]) for group in groups])
+    in_family = families[labels] == families[ranked[:, 0]]
     bins = _reliability(probs.max(axis=1), right)
     return Evaluation(
         bundle=f"{recognizer.info.name} {recognizer.info.version}",
@@ -135,7 +140,9 @@ def evaluate(recognizer: Recognizer, test: Subset, data_dir: Path) -> Evaluation
         accuracy_interval=(float(interval.low), float(interval.high)),
         top2_accuracy=float((rank < 2).mean()),
         top3_accuracy=float((rank < 3).mean()),
-        folded_accuracy=float((families[labels] == families[ranked[:, 0]]).mean()),
+        folded_accuracy=float(in_family.mean()),
+        errors=int((~right).sum()),
+        look_alike_errors=int((in_family & ~right).sum()),
         macro_f1=float(f1_score(labels, ranked[:, 0], labels=tested, average="macro", zero_division=0)),
         ece=sum(part.images * abs(part.accuracy - part.confidence) for part in bins) / len(test),
         per_class_accuracy={groups[group]: float(right[labels == group].mean()) for group in tested},

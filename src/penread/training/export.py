@@ -1,6 +1,8 @@
 """From a finished run to a bundle: ``model.onnx``, checked against torch on real images, and ``model.json``.
 
-penread export runs/reference --data-dir data/emnist --out bundles/reference
+    penread export runs/reference --data-dir data/emnist --out bundles/reference
+
+The temperature is fitted on the validation subset; the test subset is only measured.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import shutil
 import tempfile
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
@@ -20,16 +23,26 @@ from penread.bundle import Bundle, Measured, ModelInfo, TrainedOn
 from penread.charset import SPLIT_CHARS
 from penread.errors import DataError, TrainingError
 from penread.recognizer import Recognizer
+from penread.training import networks
+from penread.training.calibrate import fit_temperature
 from penread.training.data import Subset, load, load_training
 from penread.training.evaluate import Evaluation, evaluate
 from penread.training.files import write_text
-from penread.training.loop import Config, load_network
+from penread.training.loop import Config, class_shares, epoch_order, load_network
+from penread.training.quantize import quantize
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 # Logits are around ten; the two sum in different orders, in float32.
 _MAX_LOGIT_DIFFERENCE = 1e-3
+_MAX_ACCURACY_LOST = 0.001
+_CALIBRATION_GLYPHS = 2000
 
 
-def export(run_dir: Path, out: Path, data_dir: Path, *, name: str | None = None, version: str = "1.0") -> Evaluation:
+def export(
+    run_dir: Path, out: Path, data_dir: Path, *, name: str | None = None, version: str = "1.0", int8: bool = False
+) -> Evaluation:
     """Exports a run as a bundle, and measures it on its split's test subset.
 
     Args:
@@ -39,12 +52,14 @@ def export(run_dir: Path, out: Path, data_dir: Path, *, name: str | None = None,
             on the test subset.
         name: The bundle's name; the name of ``out`` where None.
         version: The bundle's version.
+        int8: Whether the graph multiplies 8-bit integers: a quarter of the size, and faster.
 
     Returns:
         The figures on the test subset, which ``model.json`` carries too.
 
     Raises:
-        TrainingError: The run is unfinished, ``out`` is in use, or torch and ONNX Runtime differ.
+        TrainingError: The run is unfinished, ``out`` is in use, torch and ONNX Runtime differ, or 8-bit integers
+            cost too much accuracy.
         DataError: The data can't be read.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
@@ -55,23 +70,36 @@ def export(run_dir: Path, out: Path, data_dir: Path, *, name: str | None = None,
     train, val = load_training(data_dir, config.split)
     test = load(data_dir, config.split, "test")
 
-    graph = _graph(network, val.images[:2]).SerializeToString()
+    exact = to_onnx(network, val.images[:2])
+    graph = exact.SerializeToString()
     info = ModelInfo(
         name=name or out.resolve().name,
         version=version,
         split=config.split,
         chars=chars,
         recipe=config.recipe.name,
+        recipe_sha256=config.recipe.sha256,
+        seed=config.seed,
         trained_on=TrainedOn(split=config.split, images=len(train), sha256=config.data_sha256),
         measured=None,
         temperature=1.0,
         rejection={},
+        precision="float32",
         parameters=sum(weights.numel() for weights in network.parameters()),
-        sha256=hashlib.sha256(graph).hexdigest(),
+        multiply_adds=networks.multiply_adds(network),
+        sha256=_sum(graph),
     )
     recognizer = Recognizer(Bundle(info, graph), threads=config.threads)
     compare(network, recognizer, val)
-    evaluation = evaluate(recognizer, test, data_dir)
+    if int8:
+        graph = quantize(exact, _calibration(train)).SerializeToString()
+        info = info.model_copy(update={"precision": "int8", "sha256": _sum(graph)})
+        quantized = Recognizer(Bundle(info, graph), threads=config.threads)
+        compare_accuracy(recognizer, quantized, val)
+        recognizer = quantized
+    temperature = round(fit_temperature(recognizer.logits(val.images), val.labels), 4)
+    info = info.model_copy(update={"temperature": temperature})
+    evaluation = evaluate(Recognizer(Bundle(info, graph), threads=config.threads), test, data_dir)
     measured = Measured(
         split=test.split,
         images=len(test),
@@ -111,7 +139,47 @@ def compare(network: torch.nn.Module, recognizer: Recognizer, subset: Subset) ->
         )
 
 
-def _graph(network: torch.nn.Module, example: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> onnx.ModelProto:
+def compare_accuracy(exact: Recognizer, quantized: Recognizer, subset: Subset) -> None:
+    """Checks that 8-bit integers cost hardly any accuracy.
+
+    Args:
+        exact: The bundle in float32.
+        quantized: The same in 8-bit integers.
+        subset: What to score both on.
+
+    Raises:
+        TrainingError: More than a tenth of a point is lost.
+    """
+    before, after = (
+        float((each.logits(subset.images).argmax(axis=1) == subset.labels).mean()) for each in (exact, quantized)
+    )
+    if before - after > _MAX_ACCURACY_LOST:
+        raise TrainingError(
+            f"8-bit integers cost too much: an accuracy of {after:.2%} instead of {before:.2%} on the "
+            f"{len(subset):,} validation images, {_MAX_ACCURACY_LOST:.1%} allowed. Leave out --int8."
+        )
+
+
+def _calibration(train: Subset) -> NDArray[np.uint8]:
+    """Takes the same few glyphs of each class."""
+    labels = train.labels
+    return train.images[epoch_order(labels, 0, class_shares(labels, _CALIBRATION_GLYPHS, 0), seed=0)]
+
+
+def _sum(graph: bytes) -> str:
+    return hashlib.sha256(graph).hexdigest()
+
+
+def to_onnx(network: torch.nn.Module, example: NDArray[np.uint8]) -> onnx.ModelProto:
+    """Exports a network as an ONNX graph that takes any number of glyphs.
+
+    Args:
+        network: On the CPU, ready to infer.
+        example: uint8 (2, 28, 28), any glyphs.
+
+    Raises:
+        TrainingError: The exporter failed.
+    """
     # The exporter warns of its own internals, nothing that a caller could act on; `compare` judges the result.
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():

@@ -2,6 +2,15 @@
 
     penread train --recipe reference --split pool47 --data-dir data/emnist --out runs/reference
 
+A recipe with a teacher learns from a finished run, too:
+
+    penread train --recipe best --teacher runs/large --split pool47 --data-dir data/emnist --out runs/best
+
+The loss of a class is taken with the logarithm of its share of the epoch added to its logit. What the network then
+gives without it is right for classes that are equally frequent, as they are in EMNIST Balanced (A. Menon et al. 2021,
+arXiv:2007.07314), whatever the shares are: even shares would show the rare letters so often that they are learnt
+by heart.
+
 A run folder holds ``config.json`` (what was asked), ``environment.json`` (what it ran on), ``metrics.jsonl``
 (a line an epoch), ``curves.png`` and ``checkpoint.pt`` (the state after the last whole epoch). All randomness
 is a function of the seed and the epoch, so a run that was killed repeats the epoch it was in and ends with
@@ -10,6 +19,7 @@ the same numbers, to the last digit on a CPU.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import pickle
@@ -17,21 +27,24 @@ import platform
 import time
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from penread.charset import SPLIT_CHARS
 from penread.errors import TrainingError
-from penread.training import networks
+from penread.training import networks, optimizers
+from penread.training.augment import augment
 from penread.training.data import Subset, load_training, training_sums
 from penread.training.files import replacing, write_text
 from penread.training.recipes import Recipe
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from numpy.typing import NDArray
 
 Precision = Literal["float32", "bfloat16"]
@@ -44,11 +57,13 @@ class Config:
     Attributes:
         recipe: The training configuration.
         split: EMNIST's split.
-        seed: Of weights, order and dropout.
+        seed: Of weights, order, distortions and dropout.
         device: ``"cpu"`` or ``"cuda"``.
         precision: What the forward pass computes in.
         threads: CPU threads; another number sums in another order and so gives other last digits.
         data_sha256: Sums of the files trained on, by name.
+        teacher: The run folder of the teacher; None for a recipe without one.
+        teacher_sha256: Sum of the teacher's weights.
     """
 
     recipe: Recipe
@@ -58,6 +73,8 @@ class Config:
     precision: Precision
     threads: int
     data_sha256: dict[str, str]
+    teacher: str | None = None
+    teacher_sha256: str | None = None
 
     @classmethod
     def read(cls, run_dir: Path) -> Config:
@@ -133,25 +150,39 @@ def auto_precision(device: str) -> Precision:
     return "bfloat16" if capabilities.get("amx_bf16") or capabilities.get("avx512_bf16") else "float32"
 
 
-def epoch_order(labels: NDArray[np.int64], epoch: int, images: int, seed: int) -> NDArray[np.int64]:
-    """Deals the images of one epoch, evenly by class and in random order.
+def class_shares(labels: NDArray[np.int64], images: int, sampling_power: float) -> NDArray[np.int64]:
+    """Says how many images of each class an epoch takes.
+
+    Args:
+        labels: int64 (N,), every class at least once.
+        images: At most this many together.
+        sampling_power: A share is proportional to the class's number of images to this power.
+
+    Returns:
+        int64 (classes,), at least one of each.
+    """
+    weights = np.bincount(labels).astype(np.float64) ** sampling_power
+    shares: NDArray[np.int64] = np.floor(images * weights / weights.sum() + 1e-9).astype(np.int64)
+    return np.maximum(1, shares)
+
+
+def epoch_order(labels: NDArray[np.int64], epoch: int, shares: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
+    """Deals the images of one epoch, in random order.
 
     Each class is a deck: shuffled, dealt to its end over the epochs, shuffled again. So a class with fewer
-    images than an epoch takes repeats each of them equally often, and one with more shows all of them in turn.
+    images than its share repeats each of them equally often, and one with more shows all of them in turn.
 
     Args:
         labels: int64 (N,), every class at least once.
         epoch: From 0. Any epoch can be asked for; none depends on another having been dealt.
-        images: At most this many, the same number for each class.
+        shares: int64 (classes,), the images that an epoch takes of each class.
         seed: Of the run.
 
     Returns:
         Indices into ``labels``, int64.
     """
-    classes = int(labels.max()) + 1
-    hand = max(1, images // classes)
     dealt = []
-    for label in range(classes):
+    for label, hand in enumerate(shares):
         of_class = np.flatnonzero(labels == label)
         positions = np.arange(epoch * hand, (epoch + 1) * hand)
         for deck in np.unique(positions // len(of_class)):
@@ -210,19 +241,20 @@ def run(run_dir: Path, data_dir: Path, reporter: Reporter) -> list[EpochMetrics]
 
     train, val = load_training(data_dir, config.split)
     images, labels = torch.from_numpy(train.images).to(device), torch.from_numpy(train.labels).to(device)
+    shares = class_shares(train.labels, min(recipe.epoch_images, len(train)), recipe.sampling_power)
+    log_shares = torch.from_numpy(shares / shares.sum()).log().float().to(device)
     torch.manual_seed(config.seed)
-    network = networks.build(recipe.network, len(train.chars)).to(device)
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
-    optimizer = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
-    history = _restore(run_dir, network, optimizer)
+    network = _channels_last(networks.build(recipe.network, len(train.chars)).to(device))
+    learner = _Learner(recipe, network)
+    teacher = _load_teacher(config, train.chars, device)
+    history = _restore(run_dir, learner)
     if history:
         # The run may have been killed after its checkpoint and before these.
         _publish(run_dir, history)
-
     for epoch in range(len(history), recipe.epochs):
         started_s = time.perf_counter()
         torch.manual_seed(config.seed * 1_000_003 + epoch)
-        order = epoch_order(train.labels, epoch, min(recipe.epoch_images, len(train)), config.seed)
+        order = epoch_order(train.labels, epoch, shares, config.seed)
         reporter.start(epoch + 1, len(order))
         network.train()
         loss_sum = torch.zeros((), device=device)
@@ -230,12 +262,15 @@ def run(run_dir: Path, data_dir: Path, reporter: Reporter) -> list[EpochMetrics]
         done = 0
         for batch in np.split(order, range(recipe.batch_size, len(order), recipe.batch_size)):
             picked = torch.from_numpy(batch).to(device)
+            glyphs = augment(images[picked]) if recipe.augment else images[picked]
             with torch.autocast(config.device, torch.bfloat16, enabled=config.precision == "bfloat16"):
-                logits = network(images[picked])
-            loss = cross_entropy(logits.float(), labels[picked])
-            optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
+                logits = network(glyphs).float()
+                taught = None if teacher is None else teacher(glyphs).float()
+            # Where all shares are equal this would only add the same to each logit.
+            if recipe.sampling_power:
+                logits = logits + log_shares
+            loss = _loss(recipe, logits, labels[picked], log_shares, taught)
+            learner.step(loss, (epoch + done / len(order)) / recipe.epochs)
             loss_sum += loss.detach() * len(batch)
             right += (logits.argmax(1) == labels[picked]).sum()
             done += len(batch)
@@ -244,7 +279,7 @@ def run(run_dir: Path, data_dir: Path, reporter: Reporter) -> list[EpochMetrics]
                 reporter.step(done, loss_sum.item() / done, right.item() / done)
         train_loss, train_accuracy = loss_sum.item() / done, right.item() / done
         trained_s = time.perf_counter() - started_s
-        val_loss, val_accuracy = validate(network, val, device)
+        val_loss, val_accuracy = validate(learner.result, val, device)
         history.append(
             EpochMetrics(
                 epoch=epoch + 1,
@@ -256,9 +291,78 @@ def run(run_dir: Path, data_dir: Path, reporter: Reporter) -> list[EpochMetrics]
                 duration_s=round(time.perf_counter() - started_s, 2),
             )
         )
-        _save(run_dir, network, optimizer, history)
+        _save(run_dir, learner, history)
         reporter.epoch(history[-1])
     return history
+
+
+def _loss(recipe: Recipe, logits: Tensor, labels: Tensor, log_shares: Tensor, taught: Tensor | None) -> Tensor:
+    """Computes the mean loss of a batch.
+
+    Args:
+        recipe: The recipe.
+        logits: Float (N, classes), the shares in them.
+        labels: int64 (N,).
+        log_shares: Float (classes,), the logarithm of each class's share of the epoch.
+        taught: The teacher's logits, float (N, classes), the shares not in them; None without one.
+    """
+    loss = cross_entropy(logits, labels)
+    if recipe.label_smoothing:
+        # Spread by the shares: evenly, it would favour the rare classes once the shares are off again.
+        spread = log_shares.exp().expand_as(logits)
+        loss = torch.lerp(loss, cross_entropy(logits, spread), recipe.label_smoothing)
+    if taught is not None:
+        loss = torch.lerp(loss, cross_entropy(logits, (taught + log_shares).softmax(1)), recipe.teacher_share)
+    return loss
+
+
+class _Learner:
+    """What training changes: the network, its optimizers, the running average of its weights."""
+
+    def __init__(self, recipe: Recipe, network: nn.Module) -> None:
+        self.network = network
+        self._recipe = recipe
+        self._optimizers = optimizers.build(recipe, network)
+        self._average = (
+            AveragedModel(
+                network,
+                multi_avg_fn=get_ema_multi_avg_fn(recipe.averaging),  # type: ignore[no-untyped-call]  # not in the stubs
+                use_buffers=True,
+            )
+            if recipe.averaging
+            else None
+        )
+
+    @property
+    def result(self) -> nn.Module:
+        """The network that training is for: the average where the recipe asks for one."""
+        return self.network if self._average is None else self._average.module
+
+    def step(self, loss: Tensor, progress: float) -> None:
+        """Takes one step, ``progress`` of the way from 0 to 1 through the schedule."""
+        optimizers.set_learning_rate(self._recipe, self._optimizers, progress)
+        self.network.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        for optimizer in self._optimizers:
+            optimizer.step()
+        if self._average is not None:
+            self._average.update_parameters(self.network)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Gives all of it, for a checkpoint."""
+        return {
+            "network": self.network.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in self._optimizers],
+            "average": None if self._average is None else self._average.state_dict(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Takes up what ``state_dict`` gave."""
+        self.network.load_state_dict(state["network"])
+        for optimizer, its_state in zip(self._optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(its_state)
+        if self._average is not None:
+            self._average.load_state_dict(state["average"])
 
 
 def load_network(run_dir: Path, chars: str) -> torch.nn.Module:
@@ -272,14 +376,58 @@ def load_network(run_dir: Path, chars: str) -> torch.nn.Module:
         TrainingError: The folder is no run, or the run is unfinished.
     """
     config = Config.read(run_dir)
-    network = networks.build(config.recipe.network, len(chars))
-    history = _restore(run_dir, network, None)
+    learner = _Learner(config.recipe, _channels_last(networks.build(config.recipe.network, len(chars))))
+    history = _restore(run_dir, learner)
     if len(history) < config.recipe.epochs:
         raise TrainingError(
             f"{run_dir} is unfinished: {len(history)} of {config.recipe.epochs} epochs. "
             f"`penread train --resume --out {run_dir}` goes on with it."
         )
-    return network.eval()
+    return learner.result.eval()
+
+
+def weights_sum(run_dir: Path) -> str:
+    """Computes the SHA-256 of a finished run's weights, as hex digits.
+
+    Args:
+        run_dir: The run folder.
+
+    Raises:
+        TrainingError: The folder is no run, or the run is unfinished.
+    """
+    digest = hashlib.sha256()
+    for name, weights in load_network(run_dir, SPLIT_CHARS[Config.read(run_dir).split]).state_dict().items():
+        digest.update(name.encode() + weights.contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def read_history(run_dir: Path) -> list[EpochMetrics]:
+    """Reads the figures of a run's epochs.
+
+    Args:
+        run_dir: The run folder.
+
+    Raises:
+        TrainingError: The folder has no finished epoch, or what it has can't be read.
+    """
+    try:
+        lines = (run_dir / "metrics.jsonl").read_text("utf-8").splitlines()
+        return [EpochMetrics(**json.loads(line)) for line in lines]
+    except (OSError, ValueError, TypeError) as error:
+        raise TrainingError(f"{run_dir}/metrics.jsonl can't be read: {error}.") from error
+
+
+def _load_teacher(config: Config, chars: str, device: torch.device) -> nn.Module | None:
+    if config.teacher is None:
+        return None
+    if weights_sum(Path(config.teacher)) != config.teacher_sha256:
+        raise TrainingError(f"The teacher in {config.teacher} is not the one that this run was started with.")
+    return _channels_last(load_network(Path(config.teacher), chars)).to(device).requires_grad_(requires_grad=False)
+
+
+def _channels_last(network: nn.Module) -> nn.Module:
+    """Puts convolutions' weights in the order that they are fastest in; Muon's step relies on it."""
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]  # not in the stubs
 
 
 @torch.inference_mode()
@@ -323,28 +471,24 @@ def environment(device: str) -> dict[str, Any]:
     }
 
 
-def _restore(run_dir: Path, network: torch.nn.Module, optimizer: torch.optim.Optimizer | None) -> list[EpochMetrics]:
+def _restore(run_dir: Path, learner: _Learner) -> list[EpochMetrics]:
     checkpoint = run_dir / "checkpoint.pt"
     if not checkpoint.exists():
         return []
     try:
         # weights_only: a checkpoint from elsewhere must not be able to run code.
         state = torch.load(checkpoint, map_location="cpu", weights_only=True)
-        network.load_state_dict(state["network"])
-        if optimizer is not None:
-            optimizer.load_state_dict(state["optimizer"])
+        learner.load_state_dict(state["learner"])
         return [EpochMetrics(**metrics) for metrics in state["history"]]
     except (pickle.UnpicklingError, RuntimeError, KeyError, TypeError, EOFError, ValueError) as error:
         raise TrainingError(f"{checkpoint} is damaged or of another version: {error}. Start the run anew.") from error
 
 
-def _save(
-    run_dir: Path, network: torch.nn.Module, optimizer: torch.optim.Optimizer, history: list[EpochMetrics]
-) -> None:
+def _save(run_dir: Path, learner: _Learner, history: list[EpochMetrics]) -> None:
     # The checkpoint carries the history: the other two files are drawn from it, so none can run ahead of it.
     rows = [asdict(metrics) for metrics in history]
     with replacing(run_dir / "checkpoint.pt") as path:
-        torch.save({"network": network.state_dict(), "optimizer": optimizer.state_dict(), "history": rows}, path)
+        torch.save({"learner": learner.state_dict(), "history": rows}, path)
     _publish(run_dir, history)
 
 

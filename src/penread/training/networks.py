@@ -5,8 +5,16 @@ Scaling is part of the network, so that the exported graph has it inside and no 
 
 from __future__ import annotations
 
+from functools import partial
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import relu
+from torch.utils.flop_counter import FlopCounterMode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class ReferenceNet(nn.Module):
@@ -52,7 +60,79 @@ class ReferenceNet(nn.Module):
         return logits
 
 
-NETWORKS: dict[str, type[nn.Module]] = {"reference": ReferenceNet}
+def _convolution(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
+    """3×3 convolution and batch norm. The exported graph has the two as one."""
+    return nn.Sequential(nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False), nn.BatchNorm2d(outputs))
+
+
+class _Residual(nn.Module):
+    """Two convolutions with a shortcut around them, then ReLU. It begins as the shortcut alone."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first = _convolution(width, width)
+        self.second = _convolution(width, width)
+        nn.init.zeros_(self.second[1].weight)  # type: ignore[arg-type]  # a module's attributes are untyped
+
+    def forward(self, planes: Tensor) -> Tensor:
+        return relu(planes + self.second(relu(self.first(planes))))
+
+
+class ResidualNet(nn.Module):
+    """3×3 convolutions in three stages, on planes 28, 14 and 7 pixels wide, with residual blocks between them.
+
+    The first convolution sees every pixel; each later stage begins with a strided one. The head takes the mean and
+    the maximum of each plane: how much there is of a feature, and whether there is any.
+
+    Args:
+        classes: Number of outputs.
+        widths: Filters of each stage.
+        blocks: Residual blocks of each stage.
+    """
+
+    def __init__(self, classes: int, widths: tuple[int, int, int], blocks: tuple[int, int, int]) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        inputs = 1
+        for stage, (width, count) in enumerate(zip(widths, blocks, strict=True)):
+            layers += [_convolution(inputs, width, stride=2 if stage else 1), nn.ReLU()]
+            layers += [_Residual(width) for _ in range(count)]
+            inputs = width
+        self.features = nn.Sequential(*layers)
+        self.classifier = nn.Linear(2 * inputs, classes)
+
+    def forward(self, glyphs: Tensor) -> Tensor:
+        """Computes logits.
+
+        Args:
+            glyphs: uint8 (N, 28, 28), ink 255 on 0.
+
+        Returns:
+            Logits, float (N, classes).
+        """
+        planes = self.features(glyphs.unsqueeze(1).to(torch.float32) / 255)
+        logits: Tensor = self.classifier(torch.cat([planes.mean((2, 3)), planes.amax((2, 3))], 1))
+        return logits
+
+
+def multiply_adds(network: nn.Module) -> int:
+    """Counts the multiplications, each with its addition, that one glyph takes.
+
+    Args:
+        network: On the CPU.
+    """
+    counter = FlopCounterMode(display=False)
+    with torch.inference_mode(), counter:
+        network.eval()(torch.zeros(1, 28, 28, dtype=torch.uint8))
+    return int(counter.get_total_flops()) // 2
+
+
+NETWORKS: dict[str, Callable[[int], nn.Module]] = {
+    "reference": ReferenceNet,
+    "residual-small": partial(ResidualNet, widths=(32, 48, 96), blocks=(0, 1, 1)),
+    "residual-medium": partial(ResidualNet, widths=(32, 64, 128), blocks=(0, 1, 1)),
+    "residual-large": partial(ResidualNet, widths=(32, 64, 128), blocks=(1, 2, 2)),
+}
 
 
 def build(name: str, classes: int) -> nn.Module:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -13,10 +16,18 @@ class Recipe:
         name: What ``penread train --recipe`` calls it.
         network: A key of ``penread.training.networks.NETWORKS``.
         epochs: Length of the schedule. The last epoch is the result: no epoch is picked.
-        epoch_images: Images an epoch, sampled evenly by class; at most as many as there are to train on.
+        epoch_images: Images an epoch; at most as many as there are to train on.
         batch_size: Images a step.
-        learning_rate: Adam's, constant.
-        weight_decay: Adam's L2 penalty.
+        optimizer: ``"adam"``, with an L2 penalty; or ``"muon"``, Muon for the convolutions and AdamW for all else.
+        learning_rate: The optimizer's, the highest of its schedule.
+        schedule: ``"constant"``; or ``"one-cycle"``, which rises over a tenth of the steps and falls as a cosine.
+        weight_decay: The optimizer's.
+        sampling_power: A class with n images has a share of each epoch proportional to n to this power: 0 for
+            the same share for each. The loss takes the shares off again, see ``penread.training.loop``.
+        label_smoothing: The part of each target that is spread over all classes, by their shares.
+        augment: Whether images are distorted, see ``penread.training.augment``.
+        averaging: Decay, each step, of the running average of the weights that is the result; 0 for none.
+        teacher_share: The part of the loss that is the teacher's; 0 for a recipe without one.
     """
 
     name: str
@@ -24,8 +35,20 @@ class Recipe:
     epochs: int
     epoch_images: int
     batch_size: int
+    optimizer: Literal["adam", "muon"]
     learning_rate: float
+    schedule: Literal["constant", "one-cycle"]
     weight_decay: float
+    sampling_power: float = 0.0
+    label_smoothing: float = 0.0
+    augment: bool = False
+    averaging: float = 0.0
+    teacher_share: float = 0.0
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of all of it, hex digits: what a bundle carries to tell which recipe made it."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
 
 
 RECIPES: dict[str, Recipe] = {
@@ -38,8 +61,25 @@ RECIPES: dict[str, Recipe] = {
             epochs=20,
             epoch_images=112_800,
             batch_size=512,
+            optimizer="adam",
             learning_rate=1e-3,
+            schedule="constant",
             weight_decay=1e-5,
+        ),
+        Recipe(
+            name="large",
+            network="residual-large",
+            epochs=16,
+            epoch_images=112_800,
+            batch_size=256,
+            optimizer="muon",
+            learning_rate=1e-2,
+            schedule="one-cycle",
+            weight_decay=0.1,
+            sampling_power=0.5,
+            label_smoothing=0.05,
+            augment=True,
+            averaging=0.999,
         ),
     ]
 }

@@ -1,4 +1,4 @@
-"""Pictures of an evaluation: the confusion matrix, the most confused pairs, the reliability diagram.
+"""Pictures of an evaluation: the confusion matrix, the most confused pairs, the surest errors, the reliability diagram.
 
 penread evaluate --split pool47 --data-dir data/emnist --report reports/reference
 """
@@ -13,6 +13,7 @@ from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
+from penread.charset import look_alikes_of
 from penread.training.files import replacing, write_text
 
 if TYPE_CHECKING:
@@ -23,10 +24,11 @@ if TYPE_CHECKING:
     from penread.training.evaluate import Evaluation
 
 _PAIRS, _EXAMPLES = 12, 8
+_ERROR_ROWS, _ERROR_COLUMNS = 10, 14
 
 
 def write_report(evaluation: Evaluation, images: NDArray[np.uint8], report_dir: Path) -> list[Path]:
-    """Writes ``metrics.json``, ``confusion.png``, ``confused_pairs.png`` and ``reliability.png``.
+    """Writes ``metrics.json``, ``confusion.png``, ``confused_pairs.png``, ``errors.png`` and ``reliability.png``.
 
     Args:
         evaluation: The figures.
@@ -41,6 +43,7 @@ def write_report(evaluation: Evaluation, images: NDArray[np.uint8], report_dir: 
     figures = {
         "confusion.png": _confusion(evaluation),
         "confused_pairs.png": _confused_pairs(evaluation, images),
+        "errors.png": _errors(evaluation, images),
         "reliability.png": _reliability(evaluation),
     }
     for name, figure in figures.items():
@@ -101,6 +104,28 @@ def _confused_pairs(evaluation: Evaluation, images: NDArray[np.uint8]) -> Figure
             axes.imshow(255 - images[index], cmap="gray", vmin=0, vmax=255)
             label, read = evaluation.groups[evaluation.labels[index]], evaluation.groups[predicted[index]]
             axes.set_title(f"{label} read as {read}, {confidence[index]:.0%}", fontsize=7)
+    return figure
+
+
+def _errors(evaluation: Evaluation, images: NDArray[np.uint8]) -> Figure:
+    """Draws what a person would call wrong: the errors between characters that don't look alike, the surest first."""
+    families = np.array([look_alikes_of(group[0]) for group in evaluation.groups])
+    predicted, confidence = evaluation.probs.argmax(axis=1), evaluation.probs.max(axis=1)
+    wrong = np.flatnonzero(families[evaluation.labels] != families[predicted])
+    shown = wrong[np.argsort(-confidence[wrong], kind="stable")][: _ERROR_ROWS * _ERROR_COLUMNS]
+    count = max(1, -(-len(shown) // _ERROR_COLUMNS))
+    figure = Figure(figsize=(_ERROR_COLUMNS, 1.25 * count + 0.8), layout="constrained")
+    figure.suptitle(
+        f"{_title(evaluation)}\nErrors between characters that don't look alike: {len(wrong)}, the surest first. "
+        "Number of the image, label → read as, confidence"
+    )
+    grid = figure.subplots(count, _ERROR_COLUMNS, squeeze=False)
+    for axes in grid.flat:
+        axes.axis("off")
+    for axes, index in zip(grid.flat, shown, strict=False):
+        axes.imshow(255 - images[index], cmap="gray", vmin=0, vmax=255)
+        label, read = evaluation.groups[evaluation.labels[index]], evaluation.groups[predicted[index]]
+        axes.set_title(f"{index}\n{label} → {read}, {confidence[index]:.0%}", fontsize=8)
     return figure
 
 

@@ -1,0 +1,162 @@
+"""Climbs from the reference to the best network, a change at a time, and draws accuracy against latency.
+
+    python benchmarks/ladder.py data/emnist pool47 runs/ladder docs/ladder.png runs/reference runs/large runs/best
+
+Trains each step briefly, all with the same number of images, into a folder of its own below the third argument (what
+is there already is kept or gone on with), and adds the finished runs that are named last. Accuracy and loss are the
+validation subset's: no test takes part. Latency is that of one glyph on one thread, in float32; the shipped
+bundles are drawn with their own. All latencies are measured in turns.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import onnxruntime
+import torch
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+from rich.console import Console
+from rich.table import Table
+
+from penread.bundle import Bundle, shipped
+from penread.charset import SPLIT_CHARS
+from penread.recognizer import Recognizer
+from penread.training import loop, networks
+from penread.training.data import load, training_sums
+from penread.training.export import to_onnx
+from penread.training.files import replacing
+from penread.training.recipes import RECIPES
+
+sys.path.insert(0, str(Path(__file__).parent))
+from models import time_s
+from training_speed import Lines
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_REFERENCE = replace(RECIPES["reference"], epochs=2, epoch_images=80_000)
+_MUON = replace(
+    _REFERENCE, optimizer="muon", learning_rate=1e-2, schedule="one-cycle", weight_decay=0.1, batch_size=256
+)
+_RESIDUAL = replace(_MUON, network="residual-small")
+_DISTORTED = replace(_RESIDUAL, augment=True)
+_SHARES = replace(_DISTORTED, sampling_power=0.5)
+_ADAM = replace(_RESIDUAL, optimizer="adam", weight_decay=0.0, learning_rate=3e-3)
+_SMOOTH = replace(_SHARES, label_smoothing=0.05)
+#: What is changed, by the name of the run folder; each against the step before, or against the one it names.
+STEPS = {
+    "1-reference": ("the reference, briefly", _REFERENCE),
+    "2-muon": ("Muon, one-cycle, batches of 256", _MUON),
+    "3-residual": ("residual-small instead of the reference network", _RESIDUAL),
+    "3a-adam": ("... with Adam instead of Muon", _ADAM),
+    "4-distorted": ("distortions", _DISTORTED),
+    "5-shares": ("classes by the root of their size instead of evenly", _SHARES),
+    "5a-natural": ("... by their size", replace(_DISTORTED, sampling_power=1.0)),
+    "6-smooth": ("label smoothing 0.05", _SMOOTH),
+    "6a-fast": ("... with twice the learning rate", replace(_SMOOTH, learning_rate=2e-2)),
+    "7-medium": ("residual-medium", replace(_SMOOTH, network="residual-medium")),
+    "8-large": ("residual-large", replace(_SMOOTH, network="residual-large")),
+}
+
+
+def train(run_dir: Path, config: loop.Config, data_dir: Path) -> None:
+    """Trains a step, unless it is there already."""
+    if not (run_dir / "config.json").exists():
+        loop.start(config, run_dir, data_dir)
+    loop.run(run_dir, data_dir, Lines())
+
+
+def graph_of(run_dir: Path, glyphs: np.ndarray) -> Callable[[], object]:
+    """Exports a run's network; gives a call that reads one glyph on one thread."""
+    network = loop.load_network(run_dir, SPLIT_CHARS[loop.Config.read(run_dir).split])
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(
+        to_onnx(network, glyphs[:2]).SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+    return lambda: session.run(None, {"glyphs": glyphs[:1]})
+
+
+def main() -> None:
+    """Trains, measures, prints the table, draws the figure."""
+    data_dir, split, out, picture = Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]), Path(sys.argv[4])
+    device = loop.auto_device()
+    for name, (_, recipe) in STEPS.items():
+        config = loop.Config(
+            recipe=recipe,
+            split=split,
+            seed=1,
+            device=device,
+            precision=loop.auto_precision(device),
+            threads=torch.get_num_threads(),
+            data_sha256=training_sums(data_dir, split),
+        )
+        train(out / name, config, data_dir)
+    val = load(data_dir, split, "val")
+    runs = {change: out / name for name, (change, _) in STEPS.items()}
+    runs |= {f"the recipe {loop.Config.read(Path(run)).recipe.name}": Path(run) for run in sys.argv[5:]}
+    calls = {change: graph_of(run_dir, val.images) for change, run_dir in runs.items()}
+    bundles = {f"bundle {name}": Recognizer(Bundle.load(name)) for name in shipped()}
+    calls |= {name: lambda each=each: each.logits(val.images[:1]) for name, each in bundles.items()}  # type: ignore[misc]
+    rounds: dict[str, list[float]] = {name: [] for name in calls}
+    for _ in range(20):
+        for name, call in calls.items():
+            rounds[name].append(statistics.median(time_s(call) for _ in range(50)))
+    latency_ms = {name: statistics.median(times) * 1e3 for name, times in rounds.items()}
+
+    table = Table("change", "images", "val accuracy", "val loss", "parameters", "multiply-adds", "latency", "training")
+    points = {}
+    for change, run_dir in runs.items():
+        config = loop.Config.read(run_dir)
+        history = loop.read_history(run_dir)
+        network = networks.build(config.recipe.network, len(SPLIT_CHARS[split]))
+        points[change] = (latency_ms[change], history[-1].val_accuracy, "run")
+        table.add_row(
+            change,
+            f"{config.recipe.epochs * config.recipe.epoch_images / 1e6:.2f} M",
+            f"{history[-1].val_accuracy:.2%}",
+            f"{history[-1].val_loss:.4f}",
+            f"{sum(weights.numel() for weights in network.parameters()):,}",
+            f"{networks.multiply_adds(network) / 1e6:.1f} M",
+            f"{latency_ms[change]:.3f} ms",
+            f"{sum(metrics.duration_s for metrics in history) / 60:.1f} min",
+        )
+    for name, recognizer in bundles.items():
+        probs = recognizer.probs(val.images)
+        accuracy = float((probs.argmax(axis=1) == val.labels).mean())
+        loss = float(-np.log(probs[np.arange(len(val)), val.labels]).mean())
+        points[name] = (latency_ms[name], accuracy, "bundle")
+        table.add_row(name, "", f"{accuracy:.2%}", f"{loss:.4f}", "", "", f"{latency_ms[name]:.3f} ms", "")
+    Console(width=150).print(table)
+    draw(points, picture)
+
+
+def draw(points: dict[str, tuple[float, float, str]], picture: Path) -> None:
+    """Draws accuracy against latency."""
+    figure = Figure(figsize=(9, 5.5), layout="constrained")
+    axes = figure.subplots()
+    for kind, marker, colour in (("run", "o", "tab:gray"), ("bundle", "s", "tab:blue")):
+        for name, (latency_ms, accuracy, its_kind) in points.items():
+            if its_kind == kind:
+                axes.plot(latency_ms, accuracy, marker=marker, color=colour)
+                axes.annotate(name, (latency_ms, accuracy), xytext=(6, -3), textcoords="offset points", fontsize=8)
+    axes.set_xlabel("one glyph on one thread, ms")
+    axes.set_ylabel("accuracy on the validation subset")
+    axes.set_xlim(0, 1.35 * max(point[0] for point in points.values()))
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+    axes.grid(alpha=0.3)
+    axes.set_title(
+        "Gray: runs in float32, the short ones of the ladder and the whole recipes; blue: what ships", fontsize=10
+    )
+    with replacing(picture) as path:
+        figure.savefig(path, dpi=110)
+
+
+if __name__ == "__main__":
+    main()
