@@ -73,6 +73,9 @@ def test_a_broken_file_is_told_and_stops_nothing(files: Path) -> None:
         (["predict", "x.png", "--bundle", "nothing"], 'no bundle "nothing"'),
         (["evaluate", "--data-dir", "nowhere"], "penread data fetch nowhere"),
         (["train", "--out", "run", "--recipe", "secret"], "one of reference"),
+        (["train", "--out", "run", "--recipe", "best"], "give a finished run to --teacher"),
+        (["train", "--out", "run", "--teacher", "run"], "has no teacher: leave out --teacher"),
+        (["train", "--out", "run", "--recipe", "best", "--teacher", "x"], "x is no run folder"),
         (["train", "--out", "run", "--data-dir", "nowhere"], "penread data fetch nowhere"),
         (["train", "--out", "run", "--resume"], "run is no run folder"),
         (["export", "run", "--out", "bundle"], "run is no run folder"),
@@ -109,6 +112,32 @@ def test_data_verify_tells_good_from_bad(small_emnist: Path, tmp_path: Path) -> 
     ended = run("data", "verify", tmp_path)
     assert ended.returncode == 1
     assert "damaged" in ended.stdout
+
+
+def test_evaluate_gives_the_accuracy_without_listed_images_too(small_emnist: Path, tmp_path: Path) -> None:
+    listed = tmp_path / "wrong.csv"
+
+    def evaluated() -> str:
+        arguments = ("--split", "pool47", "--data-dir", small_emnist, "--leave-out", listed)
+        ended = run("evaluate", *arguments, cwd=tmp_path)
+        return ended.stdout if ended.returncode == 0 else ended.stderr
+
+    listed.write_text("index,label\n0,0\n1,0\n5,0\n5,0\n")
+    said = evaluated()
+    assert "│ images                     │ 470" in said
+    assert "Without the 3 images of" in said
+    for content, message in (
+        ("index\n470\n", "by number, 0 to 469"),
+        ("index\n-1\n", "by number, 0 to 469"),
+        ("number\n1\n", "no column index"),
+        ("index\nfirst\n", "no column index"),
+        ("index\n", "by number, 0 to 469"),
+        ("index\n" + "\n".join(map(str, range(470))), "nothing is left"),
+    ):
+        listed.write_text(content)
+        assert message in evaluated()
+    listed.unlink()
+    assert "wrong.csv: No such file" in evaluated()
 
 
 def test_models_list_shows_what_ships() -> None:

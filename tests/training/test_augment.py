@@ -43,6 +43,13 @@ def test_the_same_seed_distorts_the_same_way(glyphs: Subset) -> None:
     assert not torch.equal(distorted(few, 1), distorted(few, 2))
 
 
+def test_some_stay_as_they_are(glyphs: Subset) -> None:
+    torch.manual_seed(5)
+    planes = augment(torch.from_numpy(glyphs.images), 0.3)
+    same = (planes.round().to(torch.uint8) == torch.from_numpy(glyphs.images)).flatten(1).all(1)
+    assert same.float().mean().item() == pytest.approx(0.3, abs=0.05)
+
+
 def test_every_image_is_distorted_differently(glyphs: Subset) -> None:
     same = np.repeat(glyphs.images[:1], 30, axis=0)
     planes = distorted(same, 3).flatten(1)

@@ -146,7 +146,7 @@ def test_the_report(recognizer: Recognizer, small_emnist: Path, tmp_path: Path) 
     found = evaluate(recognizer, test, small_emnist)
     paths = write_report(found, test.images, tmp_path / "report")
     assert sorted(path.name for path in paths) == [
-        "confused_pairs.png", "confusion.png", "metrics.json", "reliability.png",
+        "confused_pairs.png", "confusion.png", "errors.png", "metrics.json", "reliability.png",
     ]  # fmt: skip
     metrics = json.loads((tmp_path / "report" / "metrics.json").read_text())
     assert metrics["accuracy"] == found.accuracy

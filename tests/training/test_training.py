@@ -111,13 +111,14 @@ def test_the_run_folder_says_what_was_done(finished: Path, small_emnist: Path) -
 
 
 def test_stopped_and_resumed_with_all_that_a_recipe_can_have(
-    finished: Path, small_emnist: Path, tmp_path: Path
+    finished: Path, small_emnist: Path, tmp_path: Path, monkeypatch
 ) -> None:
-    """Muon, one-cycle, a running average, shares, distortions, label smoothing, a teacher."""
-    recipe = replace(config(small_emnist, 3, "large").recipe, network="residual-small", teacher_share=0.5)
+    """Muon, one-cycle, a running average, shares, distortions, drawings, a teacher."""
+    monkeypatch.setattr(loop, "_PER_DRAWING", 5)
+    short = config(small_emnist, 3, "best")
     asked = replace(
-        config(small_emnist, recipe="large"),
-        recipe=recipe,
+        short,
+        recipe=replace(short.recipe, network="residual-small", drawn_images=200),
         teacher=str(finished),
         teacher_sha256=loop.weights_sum(finished),
     )

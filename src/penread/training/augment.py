@@ -17,7 +17,7 @@ from torch.nn.functional import avg_pool2d, grid_sample, interpolate, max_pool2d
 _CONTROL = 5
 
 
-def augment(glyphs: Tensor) -> Tensor:
+def augment(glyphs: Tensor, untouched_share: float = 0.0) -> Tensor:
     """Distorts glyphs: place and shape, then width of the stroke, softness, contrast, damage.
 
     Each image has its own strength, evenly between none and full, so that the network sees undistorted characters
@@ -25,13 +25,16 @@ def augment(glyphs: Tensor) -> Tensor:
 
     Args:
         glyphs: uint8 (N, 28, 28), ink 255 on 0.
+        untouched_share: The part of the images, chosen at random, that is given back as it is.
 
     Returns:
         As many glyphs, float32 (N, 28, 28), 0 to 255.
     """
     planes = glyphs.unsqueeze(1).to(torch.float32) / 255
-    planes = _damage(_tone(_soften(_stroke_width(_warp(planes)))))
-    return planes.squeeze(1) * 255
+    distorted = _damage(_tone(_soften(_stroke_width(_warp(planes)))))
+    if untouched_share:
+        distorted = torch.where(_chosen(planes, untouched_share), planes, distorted)
+    return distorted.squeeze(1) * 255
 
 
 def _uniform(like: Tensor, low: float, high: float, *shape: int) -> Tensor:

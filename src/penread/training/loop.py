@@ -33,7 +33,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, one_hot
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from penread.charset import SPLIT_CHARS
@@ -43,11 +43,15 @@ from penread.training.augment import augment
 from penread.training.data import Subset, load_training, training_sums
 from penread.training.files import replacing, write_text
 from penread.training.recipes import Recipe
+from penread.training.styles import drawn
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Precision = Literal["float32", "bfloat16"]
+
+# Variants of each drawing that a run makes for itself: twenty seconds' worth.
+_PER_DRAWING = 250
 
 
 @dataclass(frozen=True)
@@ -240,12 +244,9 @@ def run(run_dir: Path, data_dir: Path, reporter: Reporter) -> list[EpochMetrics]
     torch.use_deterministic_algorithms(config.device == "cpu")
 
     train, val = load_training(data_dir, config.split)
-    images, labels = torch.from_numpy(train.images).to(device), torch.from_numpy(train.labels).to(device)
-    shares = class_shares(train.labels, min(recipe.epoch_images, len(train)), recipe.sampling_power)
-    log_shares = torch.from_numpy(shares / shares.sum()).log().float().to(device)
+    lessons = _Lessons(config, train, device)
     torch.manual_seed(config.seed)
-    network = _channels_last(networks.build(recipe.network, len(train.chars)).to(device))
-    learner = _Learner(recipe, network)
+    learner = _Learner(recipe, _channels_last(networks.build(recipe.network, len(train.chars)).to(device)))
     teacher = _load_teacher(config, train.chars, device)
     history = _restore(run_dir, learner)
     if history:
@@ -254,37 +255,41 @@ def run(run_dir: Path, data_dir: Path, reporter: Reporter) -> list[EpochMetrics]
     for epoch in range(len(history), recipe.epochs):
         started_s = time.perf_counter()
         torch.manual_seed(config.seed * 1_000_003 + epoch)
-        order = epoch_order(train.labels, epoch, shares, config.seed)
+        order = lessons.order(epoch)
         reporter.start(epoch + 1, len(order))
-        network.train()
+        learner.network.train()
         loss_sum = torch.zeros((), device=device)
         right = torch.zeros((), device=device, dtype=torch.int64)
         done = 0
         for batch in np.split(order, range(recipe.batch_size, len(order), recipe.batch_size)):
             picked = torch.from_numpy(batch).to(device)
-            glyphs = augment(images[picked]) if recipe.augment else images[picked]
+            glyphs, labels = lessons.images[picked], lessons.labels[picked]
+            glyphs = augment(glyphs, recipe.untouched_share) if recipe.augment else glyphs
             with torch.autocast(config.device, torch.bfloat16, enabled=config.precision == "bfloat16"):
-                logits = network(glyphs).float()
+                logits = learner.network(glyphs).float()
                 taught = None if teacher is None else teacher(glyphs).float()
             # Where all shares are equal this would only add the same to each logit.
             if recipe.sampling_power:
-                logits = logits + log_shares
-            loss = _loss(recipe, logits, labels[picked], log_shares, taught)
+                logits = logits + lessons.log_shares
+            if taught is None:
+                loss = _loss(recipe, logits, labels, lessons.log_shares)
+            else:
+                teacher_share = recipe.teacher_share * (picked < len(train))
+                loss = cross_entropy(logits, _targets(labels, taught + lessons.log_shares, teacher_share))
             learner.step(loss, (epoch + done / len(order)) / recipe.epochs)
             loss_sum += loss.detach() * len(batch)
-            right += (logits.argmax(1) == labels[picked]).sum()
+            right += (logits.argmax(1) == labels).sum()
             done += len(batch)
             # On a GPU, reading the sums back waits for the work in flight: now and then is enough.
             if config.device == "cpu" or done // recipe.batch_size % 50 == 0:
                 reporter.step(done, loss_sum.item() / done, right.item() / done)
-        train_loss, train_accuracy = loss_sum.item() / done, right.item() / done
         trained_s = time.perf_counter() - started_s
         val_loss, val_accuracy = validate(learner.result, val, device)
         history.append(
             EpochMetrics(
                 epoch=epoch + 1,
-                train_loss=train_loss,
-                train_accuracy=train_accuracy,
+                train_loss=loss_sum.item() / done,
+                train_accuracy=right.item() / done,
                 val_loss=val_loss,
                 val_accuracy=val_accuracy,
                 images_per_s=round(done / trained_s, 1),
@@ -296,23 +301,63 @@ def run(run_dir: Path, data_dir: Path, reporter: Reporter) -> list[EpochMetrics]
     return history
 
 
-def _loss(recipe: Recipe, logits: Tensor, labels: Tensor, log_shares: Tensor, taught: Tensor | None) -> Tensor:
-    """Computes the mean loss of a batch.
+class _Lessons:
+    """What a run learns from: EMNIST's images, and behind them those that are drawn for it."""
+
+    def __init__(self, config: Config, train: Subset, device: torch.device) -> None:
+        recipe = config.recipe
+        self._seed = config.seed
+        self._train_labels = train.labels
+        self._shares = class_shares(train.labels, min(recipe.epoch_images, len(train)), recipe.sampling_power)
+        self._drawn_share = np.array([recipe.drawn_images])
+        self.log_shares = torch.from_numpy(self._shares / self._shares.sum()).log().float().to(device)
+        images, labels = train.images, train.labels
+        if recipe.drawn_images:
+            drawings = drawn(train.chars, _PER_DRAWING, config.seed)
+            images, labels = np.concatenate([images, drawings.images]), np.concatenate([labels, drawings.labels])
+        self.images = torch.from_numpy(images).to(device)
+        self.labels = torch.from_numpy(labels).to(device)
+
+    def order(self, epoch: int) -> NDArray[np.int64]:
+        """Gives the indices of an epoch's images, counted from 0."""
+        order = epoch_order(self._train_labels, epoch, self._shares, self._seed)
+        count = len(self.labels) - len(self._train_labels)
+        if not count:
+            return order
+        drawings = epoch_order(np.zeros(count, np.int64), epoch, self._drawn_share, self._seed)
+        together = np.concatenate([order, len(self._train_labels) + drawings])
+        return np.random.default_rng([self._seed, epoch]).permutation(together)
+
+
+def _targets(labels: Tensor, taught: Tensor, teacher_share: Tensor) -> Tensor:
+    """Mixes labels with what the teacher believes.
+
+    Args:
+        labels: int64 (N,).
+        taught: The teacher's logits, float (N, classes).
+        teacher_share: Float (N,), the teacher's part of each image: none of those that it hasn't learnt.
+
+    Returns:
+        Probabilities, float (N, classes).
+    """
+    known = one_hot(labels, taught.shape[1]).to(taught.dtype)
+    return torch.lerp(known, taught.softmax(1), teacher_share[:, None])
+
+
+def _loss(recipe: Recipe, logits: Tensor, labels: Tensor, log_shares: Tensor) -> Tensor:
+    """Computes the mean loss of a batch without a teacher.
 
     Args:
         recipe: The recipe.
         logits: Float (N, classes), the shares in them.
         labels: int64 (N,).
         log_shares: Float (classes,), the logarithm of each class's share of the epoch.
-        taught: The teacher's logits, float (N, classes), the shares not in them; None without one.
     """
     loss = cross_entropy(logits, labels)
     if recipe.label_smoothing:
         # Spread by the shares: evenly, it would favour the rare classes once the shares are off again.
         spread = log_shares.exp().expand_as(logits)
         loss = torch.lerp(loss, cross_entropy(logits, spread), recipe.label_smoothing)
-    if taught is not None:
-        loss = torch.lerp(loss, cross_entropy(logits, (taught + log_shares).softmax(1)), recipe.teacher_share)
     return loss
 
 

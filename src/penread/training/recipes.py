@@ -26,6 +26,9 @@ class Recipe:
             the same share for each. The loss takes the shares off again, see ``penread.training.loop``.
         label_smoothing: The part of each target that is spread over all classes, by their shares.
         augment: Whether images are distorted, see ``penread.training.augment``.
+        untouched_share: The part of the images that is not distorted nevertheless.
+        drawn_images: Images an epoch, beside those, in ways of writing that EMNIST lacks, see
+            ``penread.training.styles``. The teacher has no say in them.
         averaging: Decay, each step, of the running average of the weights that is the result; 0 for none.
         teacher_share: The part of the loss that is the teacher's; 0 for a recipe without one.
     """
@@ -42,6 +45,8 @@ class Recipe:
     sampling_power: float = 0.0
     label_smoothing: float = 0.0
     augment: bool = False
+    untouched_share: float = 0.0
+    drawn_images: int = 0
     averaging: float = 0.0
     teacher_share: float = 0.0
 
@@ -80,6 +85,23 @@ RECIPES: dict[str, Recipe] = {
             label_smoothing=0.05,
             augment=True,
             averaging=0.999,
+        ),
+        Recipe(
+            name="best",
+            network="residual-medium",
+            epochs=20,
+            epoch_images=112_800,
+            batch_size=256,
+            optimizer="muon",
+            learning_rate=1e-2,
+            schedule="one-cycle",
+            weight_decay=0.1,
+            sampling_power=0.5,
+            augment=True,
+            averaging=0.999,
+            untouched_share=0.35,
+            drawn_images=8_000,
+            teacher_share=0.8,
         ),
     ]
 }
