@@ -195,12 +195,13 @@ def train(
         if recipe not in RECIPES:
             raise TrainingError(f'There is no recipe "{recipe}": it is one of {", ".join(RECIPES)}.')
         chosen = replace(RECIPES[recipe], epochs=epochs) if epochs else RECIPES[recipe]
-        if (chosen.teacher_share > 0) != (teacher is not None):
+        if chosen.needs_teacher != (teacher is not None):
             raise TrainingError(
                 f"The recipe {recipe} learns from a teacher: give a finished run to --teacher."
                 if teacher is None
                 else f"The recipe {recipe} has no teacher: leave out --teacher."
             )
+        teacher_sum = None if teacher is None else loop.weights_sum(teacher)
         device = loop.auto_device()
         config = loop.Config(
             recipe=chosen,
@@ -211,7 +212,7 @@ def train(
             threads=torch.get_num_threads(),
             data_sha256=training_sums(data_dir, split),
             teacher=None if teacher is None else str(teacher.resolve()),
-            teacher_sha256=None if teacher is None else loop.weights_sum(teacher),
+            teacher_sha256=teacher_sum,
         )
         loop.start(config, out, data_dir)
     config = loop.Config.read(out)

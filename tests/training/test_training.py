@@ -148,6 +148,15 @@ def test_stopped_and_resumed_with_all_that_a_recipe_can_have(
         loop.run(tmp_path / "other", small_emnist, Silent())
 
 
+def test_a_run_can_begin_as_another_ended(finished: Path, small_emnist: Path, tmp_path: Path) -> None:
+    asked = config(small_emnist, 1, teacher=str(finished), teacher_sha256=loop.weights_sum(finished))
+    # Hardly any step is taken, so what it begins as is what it ends as.
+    asked = replace(asked, recipe=replace(asked.recipe, begins_as_teacher=True, learning_rate=1e-9))
+    loop.start(asked, tmp_path / "run", small_emnist)
+    [only] = loop.run(tmp_path / "run", small_emnist, Silent())
+    assert only.val_loss == pytest.approx(numbers(finished)[-1]["val_loss"], rel=1e-4)
+
+
 def test_shares_don_t_tip_the_scales(tmp_path: Path) -> None:
     """Nine images of one class to one of the other: what is learnt from them is for as many of each."""
     rng = np.random.default_rng(3)

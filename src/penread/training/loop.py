@@ -245,9 +245,7 @@ def run(run_dir: Path, data_dir: Path, reporter: Reporter) -> list[EpochMetrics]
 
     train, val = load_training(data_dir, config.split)
     lessons = _Lessons(config, train, device)
-    torch.manual_seed(config.seed)
-    learner = _Learner(recipe, _channels_last(networks.build(recipe.network, len(train.chars)).to(device)))
-    teacher = _load_teacher(config, train.chars, device)
+    learner, teacher = _begin(config, train.chars, device)
     history = _restore(run_dir, learner)
     if history:
         # The run may have been killed after its checkpoint and before these.
@@ -383,6 +381,12 @@ class _Learner:
         """The network that training is for: the average where the recipe asks for one."""
         return self.network if self._average is None else self._average.module
 
+    def begin_as(self, network: nn.Module) -> None:
+        """Takes a network's weights for its own."""
+        self.network.load_state_dict(network.state_dict())
+        if self._average is not None:
+            self._average.module.load_state_dict(network.state_dict())
+
     def step(self, loss: Tensor, progress: float) -> None:
         """Takes one step, ``progress`` of the way from 0 to 1 through the schedule."""
         optimizers.set_learning_rate(self._recipe, self._optimizers, progress)
@@ -462,12 +466,19 @@ def read_history(run_dir: Path) -> list[EpochMetrics]:
         raise TrainingError(f"{run_dir}/metrics.jsonl can't be read: {error}.") from error
 
 
-def _load_teacher(config: Config, chars: str, device: torch.device) -> nn.Module | None:
+def _begin(config: Config, chars: str, device: torch.device) -> tuple[_Learner, nn.Module | None]:
+    """Makes what a run begins with: the learner, and the teacher whose beliefs it shares."""
+    recipe = config.recipe
+    torch.manual_seed(config.seed)
+    learner = _Learner(recipe, _channels_last(networks.build(recipe.network, len(chars)).to(device)))
     if config.teacher is None:
-        return None
+        return learner, None
     if weights_sum(Path(config.teacher)) != config.teacher_sha256:
         raise TrainingError(f"The teacher in {config.teacher} is not the one that this run was started with.")
-    return _channels_last(load_network(Path(config.teacher), chars)).to(device).requires_grad_(requires_grad=False)
+    teacher = _channels_last(load_network(Path(config.teacher), chars)).to(device).requires_grad_(requires_grad=False)
+    if recipe.begins_as_teacher:
+        learner.begin_as(teacher)
+    return learner, teacher if recipe.teacher_share else None
 
 
 def _channels_last(network: nn.Module) -> nn.Module:

@@ -30,7 +30,9 @@ class Recipe:
         drawn_images: Images an epoch, beside those, in ways of writing that EMNIST lacks, see
             ``penread.training.styles``. The teacher has no say in them.
         averaging: Decay, each step, of the running average of the weights that is the result; 0 for none.
-        teacher_share: The part of the loss that is the teacher's; 0 for a recipe without one.
+        teacher_share: The part of the targets that is the teacher's belief; 0 for a recipe that learns from labels
+            alone.
+        begins_as_teacher: Whether the network begins with the teacher's weights.
     """
 
     name: str
@@ -49,6 +51,12 @@ class Recipe:
     drawn_images: int = 0
     averaging: float = 0.0
     teacher_share: float = 0.0
+    begins_as_teacher: bool = False
+
+    @property
+    def needs_teacher(self) -> bool:
+        """Whether a finished run must be given to learn from."""
+        return self.begins_as_teacher or self.teacher_share > 0
 
     @property
     def sha256(self) -> str:
@@ -87,9 +95,26 @@ RECIPES: dict[str, Recipe] = {
             averaging=0.999,
         ),
         Recipe(
+            name="large-tuned",
+            network="residual-large",
+            epochs=3,
+            epoch_images=112_800,
+            batch_size=256,
+            optimizer="muon",
+            learning_rate=4e-3,
+            schedule="one-cycle",
+            weight_decay=0.1,
+            sampling_power=0.5,
+            augment=True,
+            untouched_share=0.5,
+            drawn_images=8_000,
+            averaging=0.99,
+            begins_as_teacher=True,
+        ),
+        Recipe(
             name="best",
             network="residual-medium",
-            epochs=20,
+            epochs=17,
             epoch_images=112_800,
             batch_size=256,
             optimizer="muon",
@@ -101,7 +126,7 @@ RECIPES: dict[str, Recipe] = {
             averaging=0.999,
             untouched_share=0.35,
             drawn_images=8_000,
-            teacher_share=0.8,
+            teacher_share=0.5,
         ),
     ]
 }
