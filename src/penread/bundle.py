@@ -26,6 +26,20 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class Run(_Strict):
+    """A training that made a network.
+
+    Attributes:
+        recipe: The training configuration's name.
+        recipe_sha256: Sum of all of it, hex digits; ``penread.training.recipes`` computes the same for its own.
+        seed: Of weights, order and distortions.
+    """
+
+    recipe: str
+    recipe_sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    seed: int = Field(ge=0)
+
+
 class TrainedOn(_Strict):
     """The images that a model learnt from.
 
@@ -65,9 +79,7 @@ class ModelInfo(_Strict):
         version: Version of the bundle; another model has another version.
         split: The split whose classes the model has.
         chars: The class table, one character a class.
-        recipe: The training configuration's name.
-        recipe_sha256: Sum of all of it, hex digits; ``penread.training.recipes`` computes the same for its own.
-        seed: The run's.
+        runs: The trainings that made its networks: one, or several whose logits are averaged.
         trained_on: The images it learnt from.
         measured: Its figures on the test subset; null where it was exported without one.
         temperature: Logits are divided by it before the softmax.
@@ -83,9 +95,7 @@ class ModelInfo(_Strict):
     version: str = Field(min_length=1)
     split: str
     chars: str = Field(min_length=2)
-    recipe: str
-    recipe_sha256: str = Field(pattern="^[0-9a-f]{64}$")
-    seed: int = Field(ge=0)
+    runs: list[Run] = Field(min_length=1)
     trained_on: TrainedOn
     measured: Measured | None
     temperature: float = Field(gt=0)

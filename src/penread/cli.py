@@ -373,7 +373,7 @@ def _print_evaluation(evaluation: Evaluation) -> None:
 
 @app.command()
 def export(
-    run: Annotated[Path, typer.Argument(help="A finished run folder.")],
+    runs: Annotated[list[Path], typer.Argument(help="A finished run folder, or several that read together.")],
     out: Annotated[Path, typer.Option(help="The bundle's directory, new.")],
     data_dir: DataDir = _DEFAULT_DATA_DIR,
     name: Annotated[str | None, typer.Option(help="The bundle's name.", show_default="that of --out")] = None,
@@ -383,12 +383,12 @@ def export(
         typer.Option("--int8", help="Multiply 8-bit integers: smaller, faster; refused where it costs accuracy."),
     ] = False,
 ) -> None:
-    """Make a bundle of a run: model.onnx, checked against torch on real images, and model.json."""
+    """Make a bundle of runs: model.onnx, checked against torch on real images, and model.json."""
     with _train_extra():
         from penread.training.export import export as write_bundle  # noqa: PLC0415 - needs the train extra
 
     with _out.status("Exporting, comparing and measuring …"):
-        evaluation = write_bundle(run, out, data_dir, name=name, version=version, int8=int8)
+        evaluation = write_bundle(runs, out, data_dir, name=name, version=version, int8=int8)
     _print_evaluation(evaluation)
     _out.print(f"Wrote {escape(str(out))}. Next: penread serve --bundle {escape(str(out))}", soft_wrap=True)
 

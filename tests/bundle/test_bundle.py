@@ -52,11 +52,12 @@ def test_what_ships_is_whole(name: str) -> None:
 @pytest.mark.parametrize("name", shipped())
 def test_what_ships_is_what_its_recipe_makes(name: str) -> None:
     info = Bundle.load(name).info
-    recipe = RECIPES[info.recipe]
-    assert info.recipe_sha256 == recipe.sha256
-    network = networks.build(recipe.network, len(info.chars))
-    assert info.parameters == sum(weights.numel() for weights in network.parameters())
-    assert info.multiply_adds == networks.multiply_adds(network)
+    made = []
+    for run in info.runs:
+        assert run.recipe_sha256 == RECIPES[run.recipe].sha256
+        made.append(networks.build(RECIPES[run.recipe].network, len(info.chars)))
+    assert info.parameters == sum(weights.numel() for network in made for weights in network.parameters())
+    assert info.multiply_adds == sum(map(networks.multiply_adds, made))
 
 
 def test_a_directory_is_a_bundle(copy: Path) -> None:

@@ -28,6 +28,7 @@ NOT_RUN = {
     "make": "CI runs make test; make serve needs a terminal to end it",
     "docker": "there is no Docker engine where the tests run",
     "penread data fetch": "downloads half a gigabyte; tests/data/test_fetch.py fetches from a server of its own",
+    "python benchmarks/ladder.py": "trains for half an hour; tests/benchmarks climbs two steps of it",
     "penread serve": "tests/server and tests/package start it",
 }
 
@@ -78,7 +79,7 @@ def test_the_commands_run(document: Path, workplace: Path, server: str) -> None:
         if "--split balanced" in command:
             add_balanced(workplace / "data" / "emnist")
         if document.name == "models.md" and command.startswith("penread train"):
-            command += " --epochs 2"  # noqa: PLW2901 - the reference's twenty are run in training.md
+            command += " --epochs 2"  # noqa: PLW2901 - whole recipes are run in training.md
         at_hand = command.replace("http://127.0.0.1:8000", server)
         ended = subprocess.run(at_hand, shell=True, cwd=workplace, env=env, capture_output=True, text=True)
         assert ended.returncode == 0, f"{command}\n{ended.stdout}\n{ended.stderr}"

@@ -331,10 +331,11 @@ def test_epochs_and_seeds_differ() -> None:
 
 
 def test_export_makes_a_bundle_that_computes_the_same(finished: Path, small_emnist: Path, tmp_path: Path) -> None:
-    evaluation = export(finished, tmp_path / "small", small_emnist, version="0.1")
+    evaluation = export([finished], tmp_path / "small", small_emnist, version="0.1")
     recognizer = Recognizer(tmp_path / "small")
     info = recognizer.info
-    assert (info.name, info.version, info.recipe, info.split) == ("small", "0.1", "reference", "pool47")
+    assert (info.name, info.version, info.split) == ("small", "0.1", "pool47")
+    assert [(run.recipe, run.seed) for run in info.runs] == [("reference", 5)]
     assert info.chars == SPLIT_CHARS["pool47"]
     assert info.trained_on.images == 47 * 32
     assert info.parameters == sum(w.numel() for w in networks.build("reference", 47).parameters())
@@ -347,14 +348,44 @@ def test_export_makes_a_bundle_that_computes_the_same(finished: Path, small_emni
         by_torch = network(torch.from_numpy(test.images)).numpy()
     np.testing.assert_allclose(recognizer.logits(test.images) * info.temperature, by_torch, atol=1e-3)
     with pytest.raises(TrainingError, match="exists already"):
-        export(finished, tmp_path / "small", small_emnist)
+        export([finished], tmp_path / "small", small_emnist)
 
 
-def test_export_in_8_bit_integers(finished: Path, small_emnist: Path, tmp_path: Path, monkeypatch) -> None:
-    # So few images make a tenth of a point a matter of luck.
-    monkeypatch.setattr(exporting, "_MAX_ACCURACY_LOST", 0.01)
-    export(finished, tmp_path / "exact", small_emnist)
-    export(finished, tmp_path / "small", small_emnist, int8=True)
+@pytest.fixture(scope="module")
+def residual(small_emnist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of a residual network."""
+    run_dir = tmp_path_factory.mktemp("runs") / "residual"
+    loop.start(config(small_emnist, recipe="fast"), run_dir, small_emnist)
+    loop.run(run_dir, small_emnist, Silent())
+    return run_dir
+
+
+def test_runs_that_read_together(finished: Path, residual: Path, small_emnist: Path, tmp_path: Path) -> None:
+    export([finished, residual], tmp_path / "both", small_emnist)
+    recognizer = Recognizer(tmp_path / "both")
+    assert [run.recipe for run in recognizer.info.runs] == ["reference", "fast"]
+    test = load(small_emnist, "pool47", "test")
+    with torch.inference_mode():
+        images = torch.from_numpy(test.images)
+        each = [loop.load_network(run_dir, test.chars)(images).numpy() for run_dir in (finished, residual)]
+    np.testing.assert_allclose(
+        recognizer.logits(test.images) * recognizer.info.temperature, (each[0] + each[1]) / 2, atol=1e-3
+    )
+    elsewhere = Path(shutil.copytree(residual, tmp_path / "elsewhere"))
+    told = json.loads((elsewhere / "config.json").read_text())
+    told["data_sha256"] = dict.fromkeys(told["data_sha256"], "0" * 64)
+    (elsewhere / "config.json").write_text(json.dumps(told))
+    with pytest.raises(TrainingError, match="trained on the same files"):
+        export([finished, elsewhere], tmp_path / "none", small_emnist)
+
+
+@pytest.mark.parametrize("which", ["finished", "residual"])
+def test_export_in_8_bit_integers(
+    which: str, small_emnist: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    run_dir = request.getfixturevalue(which)
+    export([run_dir], tmp_path / "exact", small_emnist)
+    export([run_dir], tmp_path / "small", small_emnist, int8=True)
     exact, small = Recognizer(tmp_path / "exact"), Recognizer(tmp_path / "small")
     assert (exact.info.precision, small.info.precision) == ("float32", "int8")
     assert (tmp_path / "small/model.onnx").stat().st_size < 0.3 * (tmp_path / "exact/model.onnx").stat().st_size
@@ -369,7 +400,7 @@ def test_8_bit_integers_that_cost_accuracy_are_refused(
 ) -> None:
     monkeypatch.setattr(exporting, "quantize", flattened)
     with pytest.raises(TrainingError, match="cost too much"):
-        export(finished, tmp_path / "small", small_emnist, int8=True)
+        export([finished], tmp_path / "small", small_emnist, int8=True)
     assert not (tmp_path / "small").exists()
 
 
@@ -404,5 +435,5 @@ def test_a_graph_that_differs_from_the_network_is_refused(
 def test_an_unfinished_run_is_not_exported(small_emnist: Path, tmp_path: Path) -> None:
     loop.start(config(small_emnist), tmp_path / "run", small_emnist)
     with pytest.raises(TrainingError, match=r"unfinished: 0 of 6 epochs.*--resume"):
-        export(tmp_path / "run", tmp_path / "bundle", small_emnist)
+        export([tmp_path / "run"], tmp_path / "bundle", small_emnist)
     assert not (tmp_path / "bundle").exists()

@@ -14,7 +14,7 @@ from torch.nn.functional import relu
 from torch.utils.flop_counter import FlopCounterMode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 
 class ReferenceNet(nn.Module):
@@ -115,6 +115,29 @@ class ResidualNet(nn.Module):
         return logits
 
 
+class Ensemble(nn.Module):
+    """Networks that read together: the mean of their logits.
+
+    Args:
+        networks: Each takes glyphs and gives logits for the same classes.
+    """
+
+    def __init__(self, networks: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self.networks = nn.ModuleList(networks)
+
+    def forward(self, glyphs: Tensor) -> Tensor:
+        """Computes logits.
+
+        Args:
+            glyphs: uint8 (N, 28, 28), ink 255 on 0.
+
+        Returns:
+            Logits, float (N, classes).
+        """
+        return torch.stack([network(glyphs) for network in self.networks]).mean(0)
+
+
 def multiply_adds(network: nn.Module) -> int:
     """Counts the multiplications, each with its addition, that one glyph takes.
 
@@ -129,6 +152,7 @@ def multiply_adds(network: nn.Module) -> int:
 
 NETWORKS: dict[str, Callable[[int], nn.Module]] = {
     "reference": ReferenceNet,
+    "residual-tiny": partial(ResidualNet, widths=(16, 32, 64), blocks=(0, 1, 1)),
     "residual-small": partial(ResidualNet, widths=(32, 48, 96), blocks=(0, 1, 1)),
     "residual-medium": partial(ResidualNet, widths=(32, 64, 128), blocks=(0, 1, 1)),
     "residual-large": partial(ResidualNet, widths=(32, 64, 128), blocks=(1, 2, 2)),

@@ -50,7 +50,8 @@ def quantize(graph: onnx.ModelProto, glyphs: NDArray[np.uint8]) -> onnx.ModelPro
         with tempfile.TemporaryDirectory() as folder:
             exact, prepared, quantized = (Path(folder) / name for name in ("exact", "prepared", "quantized"))
             onnx.save(graph, exact)
-            quant_pre_process(exact, prepared)
+            # The symbolic inference of shapes knows no maximum over given axes; the other is enough here.
+            quant_pre_process(exact, prepared, skip_symbolic_shape=True)
             quantize_static(
                 prepared,
                 quantized,
