@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import onnxruntime
-import torch
+import typer
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 from rich.console import Console
@@ -28,7 +28,7 @@ from penread.bundle import Bundle, shipped
 from penread.charset import SPLIT_CHARS
 from penread.recognizer import Recognizer
 from penread.training import loop, networks
-from penread.training.data import load, training_sums
+from penread.training.data import load
 from penread.training.export import to_onnx
 from penread.training.files import replacing
 from penread.training.recipes import RECIPES
@@ -40,6 +40,9 @@ from training_speed import Lines
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from numpy.typing import NDArray
+
+_NONE = typer.Argument(default_factory=list)
 _REFERENCE = replace(RECIPES["reference"], epochs=2, epoch_images=80_000)
 _MUON = replace(
     _REFERENCE, optimizer="muon", learning_rate=1e-2, schedule="one-cycle", weight_decay=0.1, batch_size=256
@@ -65,45 +68,41 @@ STEPS = {
 }
 
 
-def train(run_dir: Path, config: loop.Config, data_dir: Path) -> None:
-    """Trains a step, unless it is there already."""
-    if not (run_dir / "config.json").exists():
-        loop.start(config, run_dir, data_dir)
-    loop.run(run_dir, data_dir, Lines())
+def climb(data_dir: Path, split: str, out: Path) -> dict[str, Path]:
+    """Trains the steps that aren't there yet; gives the run folder of each change."""
+    for name, (_, recipe) in STEPS.items():
+        run_dir = out / name
+        if not (run_dir / "config.json").exists():
+            loop.start(loop.configure(recipe, split, data_dir, seed=1), run_dir, data_dir)
+        if loop.Config.read(run_dir).recipe != recipe:
+            raise SystemExit(f"{run_dir} has another recipe than the step has now: remove it, or give another folder.")
+        loop.run(run_dir, data_dir, Lines())
+    return {change: out / name for name, (change, _) in STEPS.items()}
 
 
-def graph_of(run_dir: Path, glyphs: np.ndarray) -> Callable[[], object]:
-    """Exports a run's network; gives a call that reads one glyph on one thread."""
-    network = loop.load_network(run_dir, SPLIT_CHARS[loop.Config.read(run_dir).split])
+def reader(graph: bytes, glyphs: NDArray[np.uint8]) -> Callable[[], object]:
+    """Gives a call that reads one glyph on one thread."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(
-        to_onnx(network, glyphs[:2]).SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
-    return lambda: session.run(None, {"glyphs": glyphs[:1]})
+    session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+    return lambda: session.run(None, {name: glyphs[:1]})
 
 
-def main() -> None:
-    """Trains, measures, prints the table, draws the figure."""
-    data_dir, split, out, picture = Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]), Path(sys.argv[4])
-    device = loop.auto_device()
-    for name, (_, recipe) in STEPS.items():
-        config = loop.Config(
-            recipe=recipe,
-            split=split,
-            seed=1,
-            device=device,
-            precision=loop.auto_precision(device),
-            threads=torch.get_num_threads(),
-            data_sha256=training_sums(data_dir, split),
-        )
-        train(out / name, config, data_dir)
+def graph_of(run_dir: Path, glyphs: NDArray[np.uint8]) -> bytes:
+    """Exports a run's network."""
+    network = loop.load_network(run_dir, SPLIT_CHARS[loop.Config.read(run_dir).split])
+    return bytes(to_onnx(network, glyphs[:2]).SerializeToString())
+
+
+def main(data_dir: Path, split: str, out: Path, picture: Path, runs: list[Path] = _NONE) -> None:
+    """Trains the steps into folders below OUT, prints the table with RUNS and what ships, draws PICTURE."""
+    steps = climb(data_dir, split, out)
+    steps |= {f"the recipe {loop.Config.read(run).recipe.name} ({run.name})": run for run in runs}
     val = load(data_dir, split, "val")
-    runs = {change: out / name for name, (change, _) in STEPS.items()}
-    runs |= {f"the recipe {loop.Config.read(Path(run)).recipe.name}": Path(run) for run in sys.argv[5:]}
-    calls = {change: graph_of(run_dir, val.images) for change, run_dir in runs.items()}
-    bundles = {f"bundle {name}": Recognizer(Bundle.load(name)) for name in shipped()}
-    calls |= {name: lambda each=each: each.logits(val.images[:1]) for name, each in bundles.items()}  # type: ignore[misc]
+    bundles = {f"bundle {name}": Bundle.load(name) for name in shipped()}
+    calls = {change: reader(graph_of(run_dir, val.images), val.images) for change, run_dir in steps.items()}
+    calls |= {name: reader(bundle.onnx, val.images) for name, bundle in bundles.items()}
     rounds: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(20):
         for name, call in calls.items():
@@ -112,14 +111,14 @@ def main() -> None:
 
     table = Table("change", "images", "val accuracy", "val loss", "parameters", "multiply-adds", "latency", "training")
     points = {}
-    for change, run_dir in runs.items():
+    for change, run_dir in steps.items():
         config = loop.Config.read(run_dir)
         history = loop.read_history(run_dir)
         network = networks.build(config.recipe.network, len(SPLIT_CHARS[split]))
         points[change] = (latency_ms[change], history[-1].val_accuracy, "run")
         table.add_row(
             change,
-            f"{config.recipe.epochs * config.recipe.epoch_images / 1e6:.2f} M",
+            f"{config.recipe.epochs * (config.recipe.epoch_images + config.recipe.drawn_images) / 1e6:.2f} M",
             f"{history[-1].val_accuracy:.2%}",
             f"{history[-1].val_loss:.4f}",
             f"{sum(weights.numel() for weights in network.parameters()):,}",
@@ -127,12 +126,13 @@ def main() -> None:
             f"{latency_ms[change]:.3f} ms",
             f"{sum(metrics.duration_s for metrics in history) / 60:.1f} min",
         )
-    for name, recognizer in bundles.items():
-        probs = recognizer.probs(val.images)
+    for name, bundle in bundles.items():
+        probs = Recognizer(bundle, threads=0).probs(val.images)
         accuracy = float((probs.argmax(axis=1) == val.labels).mean())
-        loss = float(-np.log(probs[np.arange(len(val)), val.labels]).mean())
+        loss = float(-np.log(np.maximum(probs[np.arange(len(val)), val.labels], 1e-12)).mean())
         points[name] = (latency_ms[name], accuracy, "bundle")
-        table.add_row(name, "", f"{accuracy:.2%}", f"{loss:.4f}", "", "", f"{latency_ms[name]:.3f} ms", "")
+        size = f"{bundle.info.parameters:,}", f"{bundle.info.multiply_adds / 1e6:.1f} M"
+        table.add_row(name, "", f"{accuracy:.2%}", f"{loss:.4f}", *size, f"{latency_ms[name]:.3f} ms", "")
     Console(width=150).print(table)
     draw(points, picture)
 
@@ -159,4 +159,4 @@ def draw(points: dict[str, tuple[float, float, str]], picture: Path) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

@@ -181,10 +181,7 @@ def train(
     with _train_extra():
         from dataclasses import replace  # noqa: PLC0415 - beside its only use
 
-        import torch  # noqa: PLC0415 - needs the train extra
-
         from penread.training import loop  # noqa: PLC0415 - needs the train extra
-        from penread.training.data import training_sums  # noqa: PLC0415 - beside its only use
         from penread.training.recipes import RECIPES  # noqa: PLC0415 - beside its only use
 
     if resume:
@@ -195,25 +192,7 @@ def train(
         if recipe not in RECIPES:
             raise TrainingError(f'There is no recipe "{recipe}": it is one of {", ".join(RECIPES)}.')
         chosen = replace(RECIPES[recipe], epochs=epochs) if epochs else RECIPES[recipe]
-        if chosen.needs_teacher != (teacher is not None):
-            raise TrainingError(
-                f"The recipe {recipe} learns from a teacher: give a finished run to --teacher."
-                if teacher is None
-                else f"The recipe {recipe} has no teacher: leave out --teacher."
-            )
-        teacher_sum = None if teacher is None else loop.weights_sum(teacher)
-        device = loop.auto_device()
-        config = loop.Config(
-            recipe=chosen,
-            split=split,
-            seed=seed,
-            device=device,
-            precision=loop.auto_precision(device),
-            threads=torch.get_num_threads(),
-            data_sha256=training_sums(data_dir, split),
-            teacher=None if teacher is None else str(teacher.resolve()),
-            teacher_sha256=teacher_sum,
-        )
+        config = loop.configure(chosen, split, data_dir, seed, teacher)
         loop.start(config, out, data_dir)
     config = loop.Config.read(out)
     _out.print(
@@ -312,10 +291,10 @@ def evaluate(
     recognizer = penread.Recognizer(bundle, threads=0)
     with _out.status(f"Reading the {split} test …"):
         test = load(data_dir, split, "test")
-        evaluation = score(recognizer, test, data_dir)
         left_out = [] if leave_out is None else _indices(leave_out, len(test))
-        kept = [index for index in range(len(test)) if index not in set(left_out)]
-        rest = score(recognizer, test.take(np.array(kept)), data_dir) if left_out else None
+        evaluation = score(recognizer, test, data_dir)
+        kept = np.delete(np.arange(len(test)), left_out)
+        rest = score(recognizer, test.take(kept), data_dir) if left_out else None
     _print_evaluation(evaluation)
     if rest is not None:
         low, high = rest.accuracy_interval

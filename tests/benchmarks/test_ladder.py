@@ -20,7 +20,7 @@ ladder.STEPS = {
     name: (change, replace(recipe, epochs=1, epoch_images=470))
     for name, (change, recipe) in list(ladder.STEPS.items())[:2]
 }
-ladder.main()
+ladder.typer.run(ladder.main)
 """
 
 
@@ -39,4 +39,9 @@ def test_two_steps_of_the_ladder(small_emnist: Path, tmp_path: Path) -> None:
     arguments.append(str(next(runs.iterdir())))
     again = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, check=True)
     assert "the recipe reference" in again.stdout
+    # A folder of another step is not taken for this one.
+    changed = [*arguments[:2], _SCRIPT.replace("epoch_images=470", "epoch_images=94"), *arguments[3:]]
+    refused = subprocess.run(changed, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert refused.returncode != 0
+    assert "another recipe than the step has now" in refused.stderr
     assert [path.stat().st_mtime_ns for path in sorted(runs.glob("*/checkpoint.pt"))] == checkpoints

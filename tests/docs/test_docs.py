@@ -49,7 +49,11 @@ def workplace(tmp_path: Path, small_emnist: Path) -> Path:
     data_dir = tmp_path / "data" / "emnist"
     shutil.copytree(small_emnist, data_dir)
     (tmp_path / "drawings").mkdir()
-    (tmp_path / "drawings" / "chars74k_hnd.json").write_text(json.dumps(drawn()))
+    for name, allowed in (
+        ("chars74k_hnd", str.isalnum), ("omniglot_latin_mouse", str.islower), ("pendigits", str.isdigit),
+    ):  # fmt: skip
+        drawings = [drawing for drawing in drawn() if allowed(drawing["label"])]
+        (tmp_path / "drawings" / f"{name}.json").write_text(json.dumps(drawings))
     (tmp_path / "benchmarks").symlink_to(ROOT / "benchmarks")
     picture = Image.fromarray(255 - Ink(STROKES_L).glyph()).resize((120, 120), Image.Resampling.BICUBIC)
     picture.save(tmp_path / "letter.png")
@@ -70,6 +74,7 @@ def add_balanced(data_dir: Path) -> None:
             shutil.copy(path, data_dir / path.name.replace("pool47", "balanced"))
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_the_commands_run(document: Path, workplace: Path, server: str) -> None:
     env = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
@@ -79,7 +84,10 @@ def test_the_commands_run(document: Path, workplace: Path, server: str) -> None:
         if "--split balanced" in command:
             add_balanced(workplace / "data" / "emnist")
         if document.name == "models.md" and command.startswith("penread train"):
-            command += " --epochs 2"  # noqa: PLW2901 - whole recipes are run in training.md
+            # A whole recipe is run in training.md, and made 8-bit there: what has hardly learnt can't be judged.
+            command += " --epochs 1"  # noqa: PLW2901 - see above
+        if document.name == "models.md":
+            command = command.replace(" --int8", "")  # noqa: PLW2901 - see above
         at_hand = command.replace("http://127.0.0.1:8000", server)
         ended = subprocess.run(at_hand, shell=True, cwd=workplace, env=env, capture_output=True, text=True)
         assert ended.returncode == 0, f"{command}\n{ended.stdout}\n{ended.stderr}"
@@ -127,7 +135,7 @@ def test_links_lead_somewhere(document: Path) -> None:
 
 @pytest.mark.parametrize("name", ["README.md", "README.ru.md", "docs/models.md"])
 def test_the_figures_are_the_bundles(name: str) -> None:
-    info = Bundle.load("reference").info
+    info = Bundle.load().info
     assert info.measured
     text = (ROOT / name).read_text("utf-8").replace("\N{NO-BREAK SPACE}", " ").replace(",", ".")
     assert f"{info.measured.accuracy:.2%}".rstrip("%") in text

@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from penread import Ink, Recognizer
+from penread.bundle import DEFAULT_BUNDLE
 from penread.server.limits import MAX_POINTS, MAX_STROKES
 from tests.conftest import STROKES_L, serving
 from tests.recognizer.test_recognizer import folded
@@ -101,7 +102,7 @@ def test_draw_predict_clear(visit) -> None:
     expect(candidates(page).first).to_contain_text("%")
     assert page.page.locator("#glyph").evaluate("image => image.complete && image.naturalWidth") == 28
     expect(page.status).to_contain_text("L,")
-    expect(page.page.locator("#model")).to_contain_text("reference")
+    expect(page.page.locator("#model")).to_contain_text(DEFAULT_BUNDLE)
     page.clear()
     page.expect_state("empty")
     assert page.inked_pixels() == 0

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from penread import DataError, Recognizer
-from penread.bundle import TrainedOn
+from penread.bundle import TrainedOn, shipped
 from penread.charset import SPLIT_CHARS
 from penread.training.data import Subset, load, training_sums
 from penread.training.evaluate import evaluate
@@ -125,16 +125,21 @@ def test_a_bundle_that_has_seen_the_test_is_told(tmp_path: Path) -> None:
     assert "may have seen" in str(evaluate(scripted, test, tmp_path).caution)  # type: ignore[arg-type]
 
 
-def test_the_shipped_bundle_is_as_good_as_it_says(recognizer: Recognizer, small_emnist: Path) -> None:
+@pytest.mark.parametrize("name", shipped())
+def test_a_shipped_bundle_is_as_good_as_it_says(name: str, small_emnist: Path) -> None:
     """On the whole real test where it is at hand; on the small one the figure is only near."""
+    recognizer = Recognizer(name, threads=0)
     data_dir = REAL_EMNIST if HAS_SHARED else small_emnist
     found = evaluate(recognizer, load(data_dir, "pool47", "test"), data_dir)
     assert recognizer.info.measured
     if HAS_SHARED:
-        assert found.accuracy >= 0.868
-        assert found.loss <= 0.36
-        assert found.accuracy == pytest.approx(recognizer.info.measured.accuracy, abs=5e-4)
-        assert found.loss == pytest.approx(recognizer.info.measured.loss, abs=5e-4)
+        # In 8-bit integers another processor may round the other way.
+        near = 5e-4 if recognizer.info.precision == "float32" else 2e-3
+        assert found.accuracy >= (0.868 if name == "reference" else 0.9)
+        assert found.loss <= (0.36 if name == "reference" else 0.26)
+        assert found.ece <= (0.02 if name == "reference" else 0.01)
+        assert found.accuracy == pytest.approx(recognizer.info.measured.accuracy, abs=near)
+        assert found.loss == pytest.approx(recognizer.info.measured.loss, abs=near)
         assert found.images == recognizer.info.measured.images
     else:
         assert found.accuracy > 0.6

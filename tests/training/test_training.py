@@ -90,6 +90,12 @@ def test_the_reference_recipe_is_exact() -> None:
     ]
 
 
+def test_multiply_adds() -> None:
+    # 28x28 planes of 32 filters of 9, 14x14 of 64 of 9 x 32, then 3136 x 128 and 128 x 47.
+    by_hand = 784 * 32 * 9 + 196 * 64 * 9 * 32 + 3136 * 128 + 128 * 47
+    assert networks.multiply_adds(networks.build("reference", 47)) == by_hand
+
+
 def test_the_loss_falls(finished: Path) -> None:
     rows = numbers(finished)
     assert [row["epoch"] for row in rows] == list(range(1, EPOCHS + 1))
@@ -144,7 +150,7 @@ def test_stopped_and_resumed_with_all_that_a_recipe_can_have(
 
     other = replace(asked, teacher_sha256="0" * 64)
     loop.start(other, tmp_path / "other", small_emnist)
-    with pytest.raises(TrainingError, match="not the one that this run was started with"):
+    with pytest.raises(TrainingError, match=r"not in .* any more"):
         loop.run(tmp_path / "other", small_emnist, Silent())
 
 
@@ -157,17 +163,29 @@ def test_a_run_can_begin_as_another_ended(finished: Path, small_emnist: Path, tm
     assert only.val_loss == pytest.approx(numbers(finished)[-1]["val_loss"], rel=1e-4)
 
 
+def test_a_teacher_must_fit(finished: Path, small_emnist: Path, tmp_path: Path) -> None:
+    write_split(tmp_path / "data", typeset_subset("digits", 6, 1, "train"), typeset_subset("digits", 1, 2, "test"))
+    for recipe, split, data_dir, message in (
+        ("best", "digits", tmp_path / "data", "trained on other files"),
+        ("large-tuned", "pool47", small_emnist, "needs a residual-large network; that in .* is reference"),
+        ("fast", "pool47", small_emnist, "has no teacher"),
+    ):
+        with pytest.raises(TrainingError, match=message):
+            loop.configure(RECIPES[recipe], split, data_dir, 1, finished)
+    assert loop.configure(RECIPES["best"], "pool47", small_emnist, 1, finished).teacher == str(finished)
+
+
 def test_shares_don_t_tip_the_scales(tmp_path: Path) -> None:
-    """Nine images of one class to one of the other: what is learnt from them is for as many of each."""
+    """One class has eleven times the images of any other: what is learnt from them is for as many of each."""
     rng = np.random.default_rng(3)
 
     def noise(count: int) -> NDArray[np.uint8]:
         return rng.integers(0, 256, (count, 28, 28), dtype=np.uint8)
 
-    # The two classes can't be told apart, so all that can be learnt is how frequent each is.
+    # The classes can't be told apart, so all that can be learnt is how frequent each is.
     unbalanced = Subset(noise(1000), np.repeat(np.arange(10), [550, *[50] * 9]), "0123456789", "digits", "train")
     write_split(tmp_path, unbalanced, typeset_subset("digits", 1, 2, "test"))
-    for power, frequent in ((0.0, 0.1), (1.0, 0.1)):
+    for power in (0.0, 1.0):
         asked = config(tmp_path, 2, split="digits")
         asked = replace(asked, recipe=replace(asked.recipe, sampling_power=power))
         loop.start(asked, tmp_path / f"run{power}", tmp_path)
@@ -175,7 +193,25 @@ def test_shares_don_t_tip_the_scales(tmp_path: Path) -> None:
         with torch.inference_mode():
             network = loop.load_network(tmp_path / f"run{power}", "0123456789")
             probs = network(torch.from_numpy(noise(500))).softmax(1).mean(0)
-        assert probs[0].item() == pytest.approx(frequent, abs=0.05)
+        assert probs[0].item() == pytest.approx(0.1, abs=0.05)
+
+
+def test_labels_are_smoothed_by_the_shares() -> None:
+    recipe = replace(RECIPES["reference"], label_smoothing=0.2)
+    shares = torch.tensor([0.7, 0.2, 0.1])
+    logits = torch.tensor([[1.0, 2.0, 0.5], [0.0, 0.0, 3.0]])
+    target = 0.8 * torch.eye(3)[[1, 2]] + 0.2 * shares
+    by_hand = -(target * logits.log_softmax(1)).sum(1).mean()
+    assert loop.smoothed_loss(recipe, logits, torch.tensor([1, 2]), shares.log()).item() == pytest.approx(
+        by_hand.item()
+    )
+
+
+def test_a_recipe_that_contradicts_itself_is_refused() -> None:
+    with pytest.raises(ValueError, match="not smoothed"):
+        replace(RECIPES["best"], label_smoothing=0.1)
+    with pytest.raises(ValueError, match="set augment"):
+        replace(RECIPES["reference"], untouched_share=0.1)
 
 
 def test_killed_and_resumed_ends_with_the_same_numbers(finished: Path, small_emnist: Path, tmp_path: Path) -> None:
@@ -200,8 +236,7 @@ def test_killed_and_resumed_ends_with_the_same_numbers(finished: Path, small_emn
     again = [PENREAD, "train", "--resume", "--out", str(run_dir), "--data-dir", str(small_emnist)]
     subprocess.run(again, check=True, stdout=subprocess.DEVNULL)
     assert numbers(run_dir) == numbers(finished)
-    states = [torch.load(run / "checkpoint.pt", weights_only=True)["network"] for run in (run_dir, finished)]
-    assert all(torch.equal(states[0][name], states[1][name]) for name in states[1])
+    assert loop.weights_sum(run_dir) == loop.weights_sum(finished)
     # It goes on as it was started, and not otherwise.
     ended = subprocess.run([*again, "--epochs", "9"], capture_output=True, text=True)
     assert ended.returncode == 1
@@ -371,6 +406,10 @@ def test_runs_that_read_together(finished: Path, residual: Path, small_emnist: P
     np.testing.assert_allclose(
         recognizer.logits(test.images) * recognizer.info.temperature, (each[0] + each[1]) / 2, atol=1e-3
     )
+    changed = tmp_path / "changed"
+    write_split(changed, typeset_subset("pool47", 6, 1, "train"), typeset_subset("pool47", 1, 2, "test"))
+    with pytest.raises(TrainingError, match="not those that"):
+        export([finished], tmp_path / "none", changed)
     elsewhere = Path(shutil.copytree(residual, tmp_path / "elsewhere"))
     told = json.loads((elsewhere / "config.json").read_text())
     told["data_sha256"] = dict.fromkeys(told["data_sha256"], "0" * 64)

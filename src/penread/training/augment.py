@@ -20,8 +20,8 @@ _CONTROL = 5
 def augment(glyphs: Tensor, untouched_share: float = 0.0) -> Tensor:
     """Distorts glyphs: place and shape, then width of the stroke, softness, contrast, damage.
 
-    Each image has its own strength, evenly between none and full, so that the network sees undistorted characters
-    too: a hundredth of a turn or a tenth of the width is what tells some look-alikes.
+    The shape of each image is changed with a strength of its own, evenly between none and full: a hundredth of a turn
+    or a tenth of the width is what tells some look-alikes.
 
     Args:
         glyphs: uint8 (N, 28, 28), ink 255 on 0.
@@ -111,7 +111,7 @@ def _damage(planes: Tensor) -> Tensor:
     """Cuts a side off, wipes a patch out, adds noise: each in a few images."""
     rows = torch.arange(28, device=planes.device).view(1, 1, 28, 1)
     columns = rows.transpose(2, 3)
-    # A strip as deep as the margin of a glyph and up to four pixels of ink.
+    # A strip as deep as the margin of a glyph and up to five pixels of ink.
     depth = _uniform(planes, 2, 7, 1, 1, 1) * _chosen(planes, 0.08)
     side = torch.randint(4, (len(planes), 1, 1, 1), device=planes.device)
     distance = torch.where(side < 2, rows, columns)

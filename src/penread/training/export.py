@@ -25,7 +25,7 @@ from penread.errors import DataError, TrainingError
 from penread.recognizer import Recognizer
 from penread.training import networks
 from penread.training.calibrate import fit_temperature
-from penread.training.data import Subset, load, load_training
+from penread.training.data import Subset, load, load_training, training_sums
 from penread.training.evaluate import Evaluation, evaluate
 from penread.training.files import write_text
 from penread.training.loop import Config, class_shares, epoch_order, load_network
@@ -76,6 +76,8 @@ def export(
     config = configs[0]
     if any(other.data_sha256 != config.data_sha256 for other in configs):
         raise TrainingError("Runs can read together only if they were trained on the same files.")
+    if training_sums(data_dir, config.split) != config.data_sha256:
+        raise TrainingError(f"The {config.split} files in {data_dir} are not those that {run_dirs[0]} was trained on.")
     chars = SPLIT_CHARS[config.split]
     each = [load_network(run_dir, chars) for run_dir in run_dirs]
     network = each[0] if len(each) == 1 else networks.Ensemble(each).eval()
@@ -89,7 +91,7 @@ def export(
         version=version,
         split=config.split,
         chars=chars,
-        runs=[Run(recipe=made.recipe.name, recipe_sha256=made.recipe.sha256, seed=made.seed) for made in configs],
+        runs=[_made_by(made) for made in configs],
         trained_on=TrainedOn(split=config.split, images=len(train), sha256=config.data_sha256),
         measured=None,
         temperature=1.0,
@@ -149,6 +151,12 @@ def compare(network: torch.nn.Module, recognizer: Recognizer, subset: Subset) ->
         )
 
 
+def _made_by(config: Config) -> Run:
+    """Says which training it was, and which its teacher's."""
+    teacher = None if config.teacher is None else _made_by(Config.read(Path(config.teacher)))
+    return Run(recipe=config.recipe.name, recipe_sha256=config.recipe.sha256, seed=config.seed, teacher=teacher)
+
+
 def compare_accuracy(exact: Recognizer, quantized: Recognizer, subset: Subset) -> None:
     """Checks that 8-bit integers cost hardly any accuracy.
 
@@ -163,10 +171,11 @@ def compare_accuracy(exact: Recognizer, quantized: Recognizer, subset: Subset) -
     before, after = (
         int((each.logits(subset.images).argmax(axis=1) == subset.labels).sum()) for each in (exact, quantized)
     )
-    if before - after > max(_MAX_ACCURACY_LOST * len(subset), 3):
+    allowed = int(max(_MAX_ACCURACY_LOST * len(subset), 3))
+    if before - after > allowed:
         raise TrainingError(
             f"8-bit integers cost too much: {after:,} of the {len(subset):,} validation images are read right instead "
-            f"of {before:,}, {_MAX_ACCURACY_LOST:.1%} may be lost. Leave out --int8."
+            f"of {before:,}; {allowed} fewer would do. Leave out --int8."
         )
 
 

@@ -4,7 +4,7 @@
 
 A recipe with a teacher learns from a finished run, too:
 
-    penread train --recipe best --teacher runs/large --split pool47 --data-dir data/emnist --out runs/best
+    penread train --recipe best --teacher runs/large-tuned --split pool47 --data-dir data/emnist --out runs/best
 
 The loss of a class is taken with the logarithm of its share of the epoch added to its logit. What the network then
 gives without it is right for classes that are equally frequent, as they are in EMNIST Balanced (A. Menon et al. 2021,
@@ -94,9 +94,13 @@ class Config:
             raise TrainingError(f"{run_dir} is no run folder: it has no config.json.")
         try:
             fields = json.loads((run_dir / "config.json").read_text("utf-8"))
-            return cls(**{**fields, "recipe": Recipe(**fields["recipe"])})
+            config = cls(**{**fields, "recipe": Recipe(**fields["recipe"])})
+            networks.NETWORKS[config.recipe.network], SPLIT_CHARS[config.split]
         except (OSError, ValueError, TypeError, KeyError) as error:
-            raise TrainingError(f"{run_dir}/config.json is not one that this version can read: {error}.") from error
+            raise TrainingError(
+                f"{run_dir}/config.json is not one that this version can read: {error}. Train it anew."
+            ) from error
+        return config
 
 
 @dataclass(frozen=True)
@@ -105,7 +109,8 @@ class EpochMetrics:
 
     Attributes:
         epoch: From 1.
-        train_loss: Mean over the epoch's steps, with dropout, in nats.
+        train_loss: Mean over the epoch's steps of what is minimised, in nats: with dropout, distortions, smoothed or
+            taught targets and the classes' shares, where the recipe has them. It can't be compared with val_loss.
         train_accuracy: The same way.
         val_loss: On the validation subset after the epoch, in nats.
         val_accuracy: The same way.
@@ -196,6 +201,51 @@ def epoch_order(labels: NDArray[np.int64], epoch: int, shares: NDArray[np.int64]
     return np.random.default_rng([seed, epoch]).permutation(np.concatenate(dealt))
 
 
+def configure(recipe: Recipe, split: str, data_dir: Path, seed: int, teacher: Path | None = None) -> Config:
+    """Makes the configuration of a run on this machine.
+
+    Args:
+        recipe: The training configuration.
+        split: EMNIST's split.
+        data_dir: The folder with EMNIST's files.
+        seed: Of weights, order, distortions and dropout.
+        teacher: A finished run to learn from, for a recipe that has a teacher.
+
+    Raises:
+        TrainingError: A teacher is missing, in the way, unfinished, or was trained on other data.
+        DataError: The data can't be read.
+    """
+    if recipe.needs_teacher and teacher is None:
+        raise TrainingError(f"The recipe {recipe.name} learns from a teacher: give a finished run to --teacher.")
+    if teacher is not None and not recipe.needs_teacher:
+        raise TrainingError(f"The recipe {recipe.name} has no teacher: leave out --teacher.")
+    teacher_sum = None if teacher is None else weights_sum(teacher)
+    data_sums = training_sums(data_dir, split)
+    if teacher is not None:
+        taught = Config.read(teacher)
+        if taught.data_sha256 != data_sums:
+            raise TrainingError(
+                f"The teacher in {teacher} was trained on other files: give one of the same to --teacher."
+            )
+        if recipe.begins_as_teacher and taught.recipe.network != recipe.network:
+            raise TrainingError(
+                f"{recipe.name} begins with its teacher's weights, and needs a {recipe.network} network; that in "
+                f"{teacher} is {taught.recipe.network}. Give another run to --teacher."
+            )
+    device = auto_device()
+    return Config(
+        recipe=recipe,
+        split=split,
+        seed=seed,
+        device=device,
+        precision=auto_precision(device),
+        threads=torch.get_num_threads(),
+        data_sha256=data_sums,
+        teacher=None if teacher is None else str(teacher.resolve()),
+        teacher_sha256=teacher_sum,
+    )
+
+
 def start(config: Config, run_dir: Path, data_dir: Path) -> None:
     """Makes a run folder, ready for ``run``.
 
@@ -237,6 +287,8 @@ def run(run_dir: Path, data_dir: Path, reporter: Reporter) -> list[EpochMetrics]
     recipe = config.recipe
     if training_sums(data_dir, config.split) != config.data_sha256:
         raise TrainingError(f"The {config.split} files in {data_dir} are not those that {run_dir} was started with.")
+    if config.device == "cuda" and not torch.cuda.is_available():
+        raise TrainingError(f"{run_dir} was started on a GPU, and here is none: go on with it there, or start anew.")
     if not (run_dir / "environment.json").exists():
         write_text(run_dir / "environment.json", _json(environment(config.device)))
     device = torch.device(config.device)
@@ -244,59 +296,76 @@ def run(run_dir: Path, data_dir: Path, reporter: Reporter) -> list[EpochMetrics]
     torch.use_deterministic_algorithms(config.device == "cpu")
 
     train, val = load_training(data_dir, config.split)
-    lessons = _Lessons(config, train, device)
-    learner, teacher = _begin(config, train.chars, device)
+    torch.manual_seed(config.seed)
+    learner = _Learner(recipe, _channels_last(networks.build(recipe.network, len(train.chars)).to(device)))
     history = _restore(run_dir, learner)
     if history:
         # The run may have been killed after its checkpoint and before these.
         _publish(run_dir, history)
+    if len(history) == recipe.epochs:
+        return history
+    teacher = None
+    if recipe.teacher_share or (recipe.begins_as_teacher and not history):
+        teacher = _load_teacher(config, train.chars, device)
+        if recipe.begins_as_teacher and not history:
+            learner.begin_as(teacher)
+    lessons = _Lessons(config, train, device)
     for epoch in range(len(history), recipe.epochs):
         started_s = time.perf_counter()
         torch.manual_seed(config.seed * 1_000_003 + epoch)
-        order = lessons.order(epoch)
-        reporter.start(epoch + 1, len(order))
-        learner.network.train()
-        loss_sum = torch.zeros((), device=device)
-        right = torch.zeros((), device=device, dtype=torch.int64)
-        done = 0
-        for batch in np.split(order, range(recipe.batch_size, len(order), recipe.batch_size)):
-            picked = torch.from_numpy(batch).to(device)
-            glyphs, labels = lessons.images[picked], lessons.labels[picked]
-            glyphs = augment(glyphs, recipe.untouched_share) if recipe.augment else glyphs
-            with torch.autocast(config.device, torch.bfloat16, enabled=config.precision == "bfloat16"):
-                logits = learner.network(glyphs).float()
-                taught = None if teacher is None else teacher(glyphs).float()
-            # Where all shares are equal this would only add the same to each logit.
-            if recipe.sampling_power:
-                logits = logits + lessons.log_shares
-            if taught is None:
-                loss = _loss(recipe, logits, labels, lessons.log_shares)
-            else:
-                teacher_share = recipe.teacher_share * (picked < len(train))
-                loss = cross_entropy(logits, _targets(labels, taught + lessons.log_shares, teacher_share))
-            learner.step(loss, (epoch + done / len(order)) / recipe.epochs)
-            loss_sum += loss.detach() * len(batch)
-            right += (logits.argmax(1) == labels).sum()
-            done += len(batch)
-            # On a GPU, reading the sums back waits for the work in flight: now and then is enough.
-            if config.device == "cpu" or done // recipe.batch_size % 50 == 0:
-                reporter.step(done, loss_sum.item() / done, right.item() / done)
+        train_loss, train_accuracy, images = _train(config, epoch, learner, teacher, lessons, reporter)
         trained_s = time.perf_counter() - started_s
         val_loss, val_accuracy = validate(learner.result, val, device)
         history.append(
             EpochMetrics(
                 epoch=epoch + 1,
-                train_loss=loss_sum.item() / done,
-                train_accuracy=right.item() / done,
+                train_loss=train_loss,
+                train_accuracy=train_accuracy,
                 val_loss=val_loss,
                 val_accuracy=val_accuracy,
-                images_per_s=round(done / trained_s, 1),
+                images_per_s=round(images / trained_s, 1),
                 duration_s=round(time.perf_counter() - started_s, 2),
             )
         )
         _save(run_dir, learner, history)
         reporter.epoch(history[-1])
     return history
+
+
+def _train(
+    config: Config, epoch: int, learner: _Learner, teacher: nn.Module | None, lessons: _Lessons, reporter: Reporter
+) -> tuple[float, float, int]:
+    """Trains one epoch, counted from 0; gives its loss and accuracy, and how many images it had."""
+    recipe, device = config.recipe, lessons.images.device
+    order = lessons.order(epoch)
+    reporter.start(epoch + 1, len(order))
+    learner.network.train()
+    loss_sum = torch.zeros((), device=device)
+    right = torch.zeros((), device=device, dtype=torch.int64)
+    done = 0
+    for batch in np.split(order, range(recipe.batch_size, len(order), recipe.batch_size)):
+        picked = torch.from_numpy(batch).to(device)
+        glyphs, labels = lessons.images[picked], lessons.labels[picked]
+        glyphs = augment(glyphs, recipe.untouched_share) if recipe.augment else glyphs
+        with torch.autocast(config.device, torch.bfloat16, enabled=config.precision == "bfloat16"):
+            logits = learner.network(glyphs).float()
+            taught = teacher(glyphs).float() if teacher is not None and recipe.teacher_share else None
+        # Where all shares are equal this would only add the same to each logit.
+        if recipe.sampling_power:
+            logits = logits + lessons.log_shares
+        if taught is None:
+            loss = smoothed_loss(recipe, logits, labels, lessons.log_shares)
+        else:
+            teacher_share = recipe.teacher_share * (picked < lessons.emnist_images)
+            loss = cross_entropy(logits, _targets(labels, taught + lessons.log_shares, teacher_share))
+        learner.step(loss, (epoch + done / len(order)) / recipe.epochs)
+        loss_sum += loss.detach() * len(batch)
+        right += (logits.argmax(1) == labels).sum()
+        done += len(batch)
+        # On a GPU, reading the sums back waits for the work in flight: now and then is enough.
+        if config.device == "cpu" or done // recipe.batch_size % 50 == 0:
+            reporter.step(done, loss_sum.item() / done, right.item() / done)
+    return loss_sum.item() / done, right.item() / done, done
 
 
 class _Lessons:
@@ -306,6 +375,7 @@ class _Lessons:
         recipe = config.recipe
         self._seed = config.seed
         self._train_labels = train.labels
+        self.emnist_images = len(train)
         self._shares = class_shares(train.labels, min(recipe.epoch_images, len(train)), recipe.sampling_power)
         self._drawn_share = np.array([recipe.drawn_images])
         self.log_shares = torch.from_numpy(self._shares / self._shares.sum()).log().float().to(device)
@@ -319,11 +389,11 @@ class _Lessons:
     def order(self, epoch: int) -> NDArray[np.int64]:
         """Gives the indices of an epoch's images, counted from 0."""
         order = epoch_order(self._train_labels, epoch, self._shares, self._seed)
-        count = len(self.labels) - len(self._train_labels)
+        count = len(self.labels) - self.emnist_images
         if not count:
             return order
         drawings = epoch_order(np.zeros(count, np.int64), epoch, self._drawn_share, self._seed)
-        together = np.concatenate([order, len(self._train_labels) + drawings])
+        together = np.concatenate([order, self.emnist_images + drawings])
         return np.random.default_rng([self._seed, epoch]).permutation(together)
 
 
@@ -342,14 +412,14 @@ def _targets(labels: Tensor, taught: Tensor, teacher_share: Tensor) -> Tensor:
     return torch.lerp(known, taught.softmax(1), teacher_share[:, None])
 
 
-def _loss(recipe: Recipe, logits: Tensor, labels: Tensor, log_shares: Tensor) -> Tensor:
+def smoothed_loss(recipe: Recipe, logits: Tensor, labels: Tensor, log_shares: Tensor) -> Tensor:
     """Computes the mean loss of a batch without a teacher.
 
     Args:
         recipe: The recipe.
         logits: Float (N, classes), the shares in them.
         labels: int64 (N,).
-        log_shares: Float (classes,), the logarithm of each class's share of the epoch.
+        log_shares: Float (classes,), the logarithm of each class's share of EMNIST's images in the epoch.
     """
     loss = cross_entropy(logits, labels)
     if recipe.label_smoothing:
@@ -382,10 +452,8 @@ class _Learner:
         return self.network if self._average is None else self._average.module
 
     def begin_as(self, network: nn.Module) -> None:
-        """Takes a network's weights for its own."""
+        """Takes a network's weights for its own; the average begins with the first step."""
         self.network.load_state_dict(network.state_dict())
-        if self._average is not None:
-            self._average.module.load_state_dict(network.state_dict())
 
     def step(self, loss: Tensor, progress: float) -> None:
         """Takes one step, ``progress`` of the way from 0 to 1 through the schedule."""
@@ -466,19 +534,13 @@ def read_history(run_dir: Path) -> list[EpochMetrics]:
         raise TrainingError(f"{run_dir}/metrics.jsonl can't be read: {error}.") from error
 
 
-def _begin(config: Config, chars: str, device: torch.device) -> tuple[_Learner, nn.Module | None]:
-    """Makes what a run begins with: the learner, and the teacher whose beliefs it shares."""
-    recipe = config.recipe
-    torch.manual_seed(config.seed)
-    learner = _Learner(recipe, _channels_last(networks.build(recipe.network, len(chars)).to(device)))
-    if config.teacher is None:
-        return learner, None
-    if weights_sum(Path(config.teacher)) != config.teacher_sha256:
-        raise TrainingError(f"The teacher in {config.teacher} is not the one that this run was started with.")
-    teacher = _channels_last(load_network(Path(config.teacher), chars)).to(device).requires_grad_(requires_grad=False)
-    if recipe.begins_as_teacher:
-        learner.begin_as(teacher)
-    return learner, teacher if recipe.teacher_share else None
+def _load_teacher(config: Config, chars: str, device: torch.device) -> nn.Module:
+    teacher_dir = Path(str(config.teacher))
+    if not (teacher_dir / "config.json").exists() or weights_sum(teacher_dir) != config.teacher_sha256:
+        raise TrainingError(
+            f"The teacher this run was started with is not in {teacher_dir} any more: put it back, or start anew."
+        )
+    return _channels_last(load_network(teacher_dir, chars)).to(device).requires_grad_(requires_grad=False)
 
 
 def _channels_last(network: nn.Module) -> nn.Module:
@@ -488,7 +550,7 @@ def _channels_last(network: nn.Module) -> nn.Module:
 
 @torch.inference_mode()
 def validate(network: torch.nn.Module, subset: Subset, device: torch.device) -> tuple[float, float]:
-    """Scores a network in float32.
+    """Scores a network, without autocast.
 
     Args:
         network: Takes glyphs, gives logits.
@@ -515,7 +577,7 @@ def environment(device: str) -> dict[str, Any]:
     Args:
         device: ``"cpu"`` or ``"cuda"``.
     """
-    packages = ("penread", "torch", "numpy")
+    packages = ("penread", "torch", "numpy", "scipy")
     return {
         "python": platform.python_version(),
         "system": platform.platform(),

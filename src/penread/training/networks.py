@@ -142,7 +142,7 @@ def multiply_adds(network: nn.Module) -> int:
     """Counts the multiplications, each with its addition, that one glyph takes.
 
     Args:
-        network: On the CPU.
+        network: On the CPU. It is left ready to infer.
     """
     counter = FlopCounterMode(display=False)
     with torch.inference_mode(), counter:

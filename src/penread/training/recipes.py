@@ -53,6 +53,12 @@ class Recipe:
     teacher_share: float = 0.0
     begins_as_teacher: bool = False
 
+    def __post_init__(self) -> None:
+        if self.label_smoothing and self.teacher_share:
+            raise ValueError("A teacher's beliefs are not smoothed: give label_smoothing or teacher_share.")
+        if self.untouched_share and not self.augment:
+            raise ValueError("untouched_share is of the images that are distorted: set augment.")
+
     @property
     def needs_teacher(self) -> bool:
         """Whether a finished run must be given to learn from."""
