@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from penread.errors import BundleError
 
 #: The bundle that everything uses where none is named.
-DEFAULT_BUNDLE = "reference"
+DEFAULT_BUNDLE = "balanced"
 
 _SHIPPED = Path(str(files("penread") / "models"))
 
