@@ -17,6 +17,8 @@ help:
 	@echo "make serve   the page on http://127.0.0.1:8000"
 	@echo "make test    install what the tests need, then run linters and the whole suite"
 	@echo "make lint    linters and types alone"
+	@echo "make bundles/balanced bundles/balanced-large"
+	@echo "             train the bundles that ship anew, with SPLIT and DATA: hours without a GPU"
 	@echo "make clean   remove the virtual environment and caches"
 
 serve: $(VENV)/.base
@@ -34,6 +36,26 @@ lint: $(VENV)/.dev
 
 # penread with its training extra, without the tools of development.
 train-extra: $(VENV)/.train
+
+# The bundles that ship, from the first training on. A training that was stopped goes on with
+# `penread train --resume --out runs/...`; what is there is not made again.
+SPLIT ?= pool47
+DATA ?= data/emnist
+TRAIN = $(BIN)/penread train --split $(SPLIT) --data-dir $(DATA) --seed 1 --out $@ --recipe
+EXPORT = $(BIN)/penread export --data-dir $(DATA) --out $@
+
+runs/large: | $(VENV)/.train
+	$(TRAIN) large
+runs/large-tuned: | runs/large
+	$(TRAIN) large-tuned --teacher runs/large
+runs/medium: | runs/large-tuned
+	$(TRAIN) medium --teacher runs/large-tuned
+runs/best: | runs/large-tuned runs/medium
+	$(TRAIN) best --teacher runs/large-tuned --teacher runs/medium
+bundles/balanced: | runs/best
+	$(EXPORT) --int8 runs/best
+bundles/balanced-large: | runs/best
+	$(EXPORT) runs/best runs/large-tuned runs/medium
 
 # Take the newest versions and pin them; torch, gigabytes of it, is moved by hand.
 lock:

@@ -33,13 +33,13 @@ class Run(_Strict):
         recipe: The training configuration's name.
         recipe_sha256: Sum of all of it, hex digits; ``penread.training.recipes`` computes the same for its own.
         seed: Of weights, order and distortions.
-        teacher: The training that it learnt from; None where it had no teacher.
+        teachers: The trainings that it learnt from.
     """
 
     recipe: str
     recipe_sha256: str = Field(pattern="^[0-9a-f]{64}$")
     seed: int = Field(ge=0)
-    teacher: Run | None = None
+    teachers: list[Run] = []
 
 
 class TrainedOn(_Strict):

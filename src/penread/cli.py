@@ -172,7 +172,8 @@ def train(
     data_dir: DataDir = _DEFAULT_DATA_DIR,
     seed: Annotated[int, typer.Option(min=0, max=1_000_000, help="Of weights, order, distortions and dropout.")] = 1,
     teacher: Annotated[
-        Path | None, typer.Option(help="A finished run to learn from, for a recipe that has a teacher.")
+        list[Path] | None,
+        typer.Option(help="A finished run to learn from, for a recipe that has a teacher. Give several for their mean."),
     ] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Fewer or more epochs than the recipe's.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out, as it was started.")] = False,
@@ -192,7 +193,7 @@ def train(
         if recipe not in RECIPES:
             raise TrainingError(f'There is no recipe "{recipe}": it is one of {", ".join(RECIPES)}.')
         chosen = replace(RECIPES[recipe], epochs=epochs) if epochs else RECIPES[recipe]
-        config = loop.configure(chosen, split, data_dir, seed, teacher)
+        config = loop.configure(chosen, split, data_dir, seed, teacher or [])
         loop.start(config, out, data_dir)
     config = loop.Config.read(out)
     _out.print(
@@ -448,8 +449,13 @@ def data_show(
 @models_app.command("list")
 def models_list() -> None:
     """List the bundles that ship, with what they measure."""
+    # As wide as a terminal usually is: 80 columns.
     table = Table(
-        *("name", "trained on", "accuracy", "test", "parameters", "multiply-adds", "precision", "size"),
+        *("name", "accuracy", "test", "parameters", "multiply-adds", "size"),
+        box=None,
+        padding=(0, 2, 0, 0),
+        pad_edge=False,
+        caption_justify="left",
         caption=f"default: {DEFAULT_BUNDLE}",
     )
     for name in shipped():
@@ -457,13 +463,11 @@ def models_list() -> None:
         info, measured = bundle.info, bundle.info.measured
         table.add_row(
             f"{name} {info.version}",
-            info.trained_on.split,
-            f"{measured.accuracy:.2%}" if measured else "not measured",
-            f"{measured.split}, {measured.images:,}" if measured else "",
+            f"{measured.accuracy:.2%}" if measured else "",
+            measured.split if measured else "not measured",
             f"{info.parameters:,}",
             f"{info.multiply_adds / 1e6:.1f} M",
-            info.precision,
-            f"{len(bundle.onnx) / 1e6:.2f} MB",
+            f"{len(bundle.onnx) / 1e6:.2f} MB {info.precision}",
         )
     _out.print(table)
 

@@ -11,6 +11,7 @@ from PIL import Image
 
 import penread
 from penread import Ink
+from penread.bundle import Bundle
 from tests.conftest import PENREAD, STROKES_L
 
 
@@ -142,5 +143,10 @@ def test_evaluate_gives_the_accuracy_without_listed_images_too(small_emnist: Pat
 
 def test_models_list_shows_what_ships() -> None:
     listed = run("models", "list").stdout
-    assert "reference" in listed
-    assert "pool47" in listed
+    for bundle in ("balanced", "balanced-large", "reference"):
+        info = Bundle.load(bundle).info
+        [line] = [line for line in listed.splitlines() if line.split()[:2] == [bundle, info.version]]
+        for told in (f"{info.measured.accuracy:.2%}", "pool47", f"{info.parameters:,}", info.precision):
+            assert told in line
+    assert "default: balanced" in listed
+    assert max(map(len, listed.splitlines())) <= 80

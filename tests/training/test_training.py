@@ -121,12 +121,11 @@ def test_stopped_and_resumed_with_all_that_a_recipe_can_have(
 ) -> None:
     """Muon, one-cycle, a running average, shares, distortions, drawings, a teacher."""
     monkeypatch.setattr(loop, "_PER_DRAWING", 5)
-    short = config(small_emnist, 3, "best")
+    short = config(small_emnist, 3, "medium")
     asked = replace(
         short,
         recipe=replace(short.recipe, network="residual-small", drawn_images=200),
-        teacher=str(finished),
-        teacher_sha256=loop.weights_sum(finished),
+        teachers={str(finished): loop.weights_sum(finished)},
     )
     loop.start(asked, tmp_path / "whole", small_emnist)
     whole = loop.run(tmp_path / "whole", small_emnist, Silent())
@@ -148,14 +147,14 @@ def test_stopped_and_resumed_with_all_that_a_recipe_can_have(
     assert numbers(tmp_path / "stopped") == numbers(tmp_path / "whole")
     assert loop.weights_sum(tmp_path / "stopped") == loop.weights_sum(tmp_path / "whole")
 
-    other = replace(asked, teacher_sha256="0" * 64)
+    other = replace(asked, teachers={str(finished): "0" * 64})
     loop.start(other, tmp_path / "other", small_emnist)
     with pytest.raises(TrainingError, match=r"not in .* any more"):
         loop.run(tmp_path / "other", small_emnist, Silent())
 
 
 def test_a_run_can_begin_as_another_ended(finished: Path, small_emnist: Path, tmp_path: Path) -> None:
-    asked = config(small_emnist, 1, teacher=str(finished), teacher_sha256=loop.weights_sum(finished))
+    asked = config(small_emnist, 1, teachers={str(finished): loop.weights_sum(finished)})
     # Hardly any step is taken, so what it begins as is what it ends as.
     asked = replace(asked, recipe=replace(asked.recipe, begins_as_teacher=True, learning_rate=1e-9))
     loop.start(asked, tmp_path / "run", small_emnist)
@@ -166,13 +165,14 @@ def test_a_run_can_begin_as_another_ended(finished: Path, small_emnist: Path, tm
 def test_a_teacher_must_fit(finished: Path, small_emnist: Path, tmp_path: Path) -> None:
     write_split(tmp_path / "data", typeset_subset("digits", 6, 1, "train"), typeset_subset("digits", 1, 2, "test"))
     for recipe, split, data_dir, message in (
-        ("best", "digits", tmp_path / "data", "trained on other files"),
-        ("large-tuned", "pool47", small_emnist, "needs a residual-large network; that in .* is reference"),
+        ("medium", "digits", tmp_path / "data", "trained on other files"),
+        ("best", "pool47", small_emnist, "needs a residual-large network; that in .* is reference"),
         ("fast", "pool47", small_emnist, "has no teacher"),
     ):
         with pytest.raises(TrainingError, match=message):
-            loop.configure(RECIPES[recipe], split, data_dir, 1, finished)
-    assert loop.configure(RECIPES["best"], "pool47", small_emnist, 1, finished).teacher == str(finished)
+            loop.configure(RECIPES[recipe], split, data_dir, 1, [finished])
+    fitting = loop.configure(RECIPES["medium"], "pool47", small_emnist, 1, [finished])
+    assert fitting.teachers == {str(finished): loop.weights_sum(finished)}
 
 
 def test_shares_don_t_tip_the_scales(tmp_path: Path) -> None:

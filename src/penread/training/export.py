@@ -152,9 +152,9 @@ def compare(network: torch.nn.Module, recognizer: Recognizer, subset: Subset) ->
 
 
 def _made_by(config: Config) -> Run:
-    """Says which training it was, and which its teacher's."""
-    teacher = None if config.teacher is None else _made_by(Config.read(Path(config.teacher)))
-    return Run(recipe=config.recipe.name, recipe_sha256=config.recipe.sha256, seed=config.seed, teacher=teacher)
+    """Says which training it was, and which its teachers'."""
+    teachers = [_made_by(Config.read(Path(teacher))) for teacher in config.teachers]
+    return Run(recipe=config.recipe.name, recipe_sha256=config.recipe.sha256, seed=config.seed, teachers=teachers)
 
 
 def compare_accuracy(exact: Recognizer, quantized: Recognizer, subset: Subset) -> None:

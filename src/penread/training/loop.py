@@ -25,7 +25,7 @@ import os
 import pickle
 import platform
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -46,6 +46,8 @@ from penread.training.recipes import Recipe
 from penread.training.styles import drawn
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 Precision = Literal["float32", "bfloat16"]
@@ -66,8 +68,7 @@ class Config:
         precision: What the forward pass computes in.
         threads: CPU threads; another number sums in another order and so gives other last digits.
         data_sha256: Sums of the files trained on, by name.
-        teacher: The run folder of the teacher; None for a recipe without one.
-        teacher_sha256: Sum of the teacher's weights.
+        teachers: Sum of the weights of each teacher, by its run folder; none for a recipe without.
     """
 
     recipe: Recipe
@@ -77,8 +78,7 @@ class Config:
     precision: Precision
     threads: int
     data_sha256: dict[str, str]
-    teacher: str | None = None
-    teacher_sha256: str | None = None
+    teachers: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def read(cls, run_dir: Path) -> Config:
@@ -201,7 +201,7 @@ def epoch_order(labels: NDArray[np.int64], epoch: int, shares: NDArray[np.int64]
     return np.random.default_rng([seed, epoch]).permutation(np.concatenate(dealt))
 
 
-def configure(recipe: Recipe, split: str, data_dir: Path, seed: int, teacher: Path | None = None) -> Config:
+def configure(recipe: Recipe, split: str, data_dir: Path, seed: int, teachers: Sequence[Path] = ()) -> Config:
     """Makes the configuration of a run on this machine.
 
     Args:
@@ -209,28 +209,29 @@ def configure(recipe: Recipe, split: str, data_dir: Path, seed: int, teacher: Pa
         split: EMNIST's split.
         data_dir: The folder with EMNIST's files.
         seed: Of weights, order, distortions and dropout.
-        teacher: A finished run to learn from, for a recipe that has a teacher.
+        teachers: Finished runs to learn from, for a recipe that has teachers. Of several it learns the mean.
 
     Raises:
         TrainingError: A teacher is missing, in the way, unfinished, or was trained on other data.
         DataError: The data can't be read.
     """
-    if recipe.needs_teacher and teacher is None:
+    if recipe.needs_teacher and not teachers:
         raise TrainingError(f"The recipe {recipe.name} learns from a teacher: give a finished run to --teacher.")
-    if teacher is not None and not recipe.needs_teacher:
+    if teachers and not recipe.needs_teacher:
         raise TrainingError(f"The recipe {recipe.name} has no teacher: leave out --teacher.")
-    teacher_sum = None if teacher is None else weights_sum(teacher)
+    teacher_sums = {str(teacher.resolve()): weights_sum(teacher) for teacher in teachers}
     data_sums = training_sums(data_dir, split)
-    if teacher is not None:
-        taught = Config.read(teacher)
-        if taught.data_sha256 != data_sums:
+    for teacher in teachers:
+        if Config.read(teacher).data_sha256 != data_sums:
             raise TrainingError(
                 f"The teacher in {teacher} was trained on other files: give one of the same to --teacher."
             )
-        if recipe.begins_as_teacher and taught.recipe.network != recipe.network:
+    if recipe.begins_as_teacher:
+        network = Config.read(teachers[0]).recipe.network
+        if network != recipe.network:
             raise TrainingError(
-                f"{recipe.name} begins with its teacher's weights, and needs a {recipe.network} network; that in "
-                f"{teacher} is {taught.recipe.network}. Give another run to --teacher."
+                f"{recipe.name} begins with its first teacher's weights, and needs a {recipe.network} network; that "
+                f"in {teachers[0]} is {network}. Give another run to --teacher."
             )
     device = auto_device()
     return Config(
@@ -241,8 +242,7 @@ def configure(recipe: Recipe, split: str, data_dir: Path, seed: int, teacher: Pa
         precision=auto_precision(device),
         threads=torch.get_num_threads(),
         data_sha256=data_sums,
-        teacher=None if teacher is None else str(teacher.resolve()),
-        teacher_sha256=teacher_sum,
+        teachers=teacher_sums,
     )
 
 
@@ -305,10 +305,11 @@ def run(run_dir: Path, data_dir: Path, reporter: Reporter) -> list[EpochMetrics]
     if len(history) == recipe.epochs:
         return history
     teacher = None
-    if recipe.teacher_share or (recipe.begins_as_teacher and not history):
-        teacher = _load_teacher(config, train.chars, device)
+    if recipe.needs_teacher:
+        teachers = _load_teachers(config, train.chars, device)
         if recipe.begins_as_teacher and not history:
-            learner.begin_as(teacher)
+            learner.begin_as(teachers[0])
+        teacher = networks.Ensemble(teachers).eval() if recipe.teacher_share else None
     lessons = _Lessons(config, train, device)
     for epoch in range(len(history), recipe.epochs):
         started_s = time.perf_counter()
@@ -349,7 +350,7 @@ def _train(
         glyphs = augment(glyphs, recipe.untouched_share) if recipe.augment else glyphs
         with torch.autocast(config.device, torch.bfloat16, enabled=config.precision == "bfloat16"):
             logits = learner.network(glyphs).float()
-            taught = teacher(glyphs).float() if teacher is not None and recipe.teacher_share else None
+            taught = teacher(glyphs).float() if teacher is not None else None
         # Where all shares are equal this would only add the same to each logit.
         if recipe.sampling_power:
             logits = logits + lessons.log_shares
@@ -534,13 +535,16 @@ def read_history(run_dir: Path) -> list[EpochMetrics]:
         raise TrainingError(f"{run_dir}/metrics.jsonl can't be read: {error}.") from error
 
 
-def _load_teacher(config: Config, chars: str, device: torch.device) -> nn.Module:
-    teacher_dir = Path(str(config.teacher))
-    if not (teacher_dir / "config.json").exists() or weights_sum(teacher_dir) != config.teacher_sha256:
-        raise TrainingError(
-            f"The teacher this run was started with is not in {teacher_dir} any more: put it back, or start anew."
-        )
-    return _channels_last(load_network(teacher_dir, chars)).to(device).requires_grad_(requires_grad=False)
+def _load_teachers(config: Config, chars: str, device: torch.device) -> list[nn.Module]:
+    teachers = []
+    for name, asked_sum in config.teachers.items():
+        if not (Path(name) / "config.json").exists() or weights_sum(Path(name)) != asked_sum:
+            raise TrainingError(
+                f"The teacher this run was started with is not in {name} any more: put it back, or start anew."
+            )
+        teacher = _channels_last(load_network(Path(name), chars)).to(device)
+        teachers.append(teacher.requires_grad_(requires_grad=False))
+    return teachers
 
 
 def _channels_last(network: nn.Module) -> nn.Module:

@@ -30,9 +30,9 @@ class Recipe:
         drawn_images: Images an epoch, beside those, in ways of writing that EMNIST lacks, see
             ``penread.training.styles``. The teacher has no say in them.
         averaging: Decay, each step, of the running average of the weights that is the result; 0 for none.
-        teacher_share: The part of the targets that is the teacher's belief; 0 for a recipe that learns from labels
+        teacher_share: The part of the targets that is the teachers' belief; 0 for a recipe that learns from labels
             alone.
-        begins_as_teacher: Whether the network begins with the teacher's weights.
+        begins_as_teacher: Whether the network begins with the first teacher's weights.
     """
 
     name: str
@@ -137,7 +137,7 @@ RECIPES: dict[str, Recipe] = {
             begins_as_teacher=True,
         ),
         Recipe(
-            name="best",
+            name="medium",
             network="residual-medium",
             epochs=17,
             epoch_images=112_800,
@@ -152,6 +152,24 @@ RECIPES: dict[str, Recipe] = {
             untouched_share=0.35,
             drawn_images=8_000,
             teacher_share=0.5,
+        ),
+        Recipe(
+            name="best",
+            network="residual-large",
+            epochs=18,
+            epoch_images=112_800,
+            batch_size=256,
+            optimizer="muon",
+            learning_rate=1e-2,
+            schedule="one-cycle",
+            weight_decay=0.1,
+            sampling_power=0.5,
+            augment=True,
+            untouched_share=0.4,
+            drawn_images=12_000,
+            averaging=0.999,
+            teacher_share=0.5,
+            begins_as_teacher=True,
         ),
     ]
 }
