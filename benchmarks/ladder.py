@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+_MARKERS = {"run": {"marker": "o", "color": "tab:gray"}, "bundle": {"marker": "s", "color": "tab:blue"}}
+_LABEL_HEIGHT = 0.0015
 _NONE = typer.Argument(default_factory=list)
 _REFERENCE = replace(RECIPES["reference"], epochs=2, epoch_images=80_000)
 _MUON = replace(
@@ -77,7 +79,7 @@ def climb(data_dir: Path, split: str, out: Path) -> dict[str, Path]:
         if loop.Config.read(run_dir).recipe != recipe:
             raise SystemExit(f"{run_dir} has another recipe than the step has now: remove it, or give another folder.")
         loop.run(run_dir, data_dir, Lines())
-    return {change: out / name for name, (change, _) in STEPS.items()}
+    return {f"{name.partition('-')[0]} {change}": out / name for name, (change, _) in STEPS.items()}
 
 
 def reader(graph: bytes, glyphs: NDArray[np.uint8]) -> Callable[[], object]:
@@ -98,7 +100,7 @@ def graph_of(run_dir: Path, glyphs: NDArray[np.uint8]) -> bytes:
 def main(data_dir: Path, split: str, out: Path, picture: Path, runs: list[Path] = _NONE) -> None:
     """Trains the steps into folders below OUT, prints the table with RUNS and what ships, draws PICTURE."""
     steps = climb(data_dir, split, out)
-    steps |= {f"the recipe {loop.Config.read(run).recipe.name} ({run.name})": run for run in runs}
+    steps |= {f"recipe {loop.Config.read(run).recipe.name}": run for run in runs}
     val = load(data_dir, split, "val")
     bundles = {f"bundle {name}": Bundle.load(name) for name in shipped()}
     calls = {change: reader(graph_of(run_dir, val.images), val.images) for change, run_dir in steps.items()}
@@ -138,22 +140,31 @@ def main(data_dir: Path, split: str, out: Path, picture: Path, runs: list[Path] 
 
 
 def draw(points: dict[str, tuple[float, float, str]], picture: Path) -> None:
-    """Draws accuracy against latency."""
+    """Draws accuracy against latency; the steps by their numbers in the table."""
     figure = Figure(figsize=(9, 5.5), layout="constrained")
     axes = figure.subplots()
-    for kind, marker, colour in (("run", "o", "tab:gray"), ("bundle", "s", "tab:blue")):
-        for name, (latency_ms, accuracy, its_kind) in points.items():
-            if its_kind == kind:
-                axes.plot(latency_ms, accuracy, marker=marker, color=colour)
-                axes.annotate(name, (latency_ms, accuracy), xytext=(6, -3), textcoords="offset points", fontsize=8)
+    free_above: dict[float, float] = {}
+    for name, (latency_ms, accuracy, kind) in sorted(points.items(), key=lambda item: item[1][1]):
+        axes.plot(latency_ms, accuracy, **_MARKERS[kind])
+        # The labels of networks that are equally fast would lie upon each other.
+        column = round(latency_ms, 1)
+        height = max(accuracy, free_above.get(column, 0.0))
+        free_above[column] = height + _LABEL_HEIGHT
+        label = name.partition(" ")[0] if name[0].isdigit() else name.replace("bundle ", "")
+        axes.annotate(
+            label,
+            (latency_ms, accuracy),
+            xytext=(latency_ms + 0.03, height),
+            arrowprops={"arrowstyle": "-", "color": "lightgray"},
+            fontsize=8,
+            verticalalignment="center",
+        )
     axes.set_xlabel("one glyph on one thread, ms")
     axes.set_ylabel("accuracy on the validation subset")
-    axes.set_xlim(0, 1.35 * max(point[0] for point in points.values()))
+    axes.set_xlim(0, 1.25 * max(point[0] for point in points.values()))
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     axes.grid(alpha=0.3)
-    axes.set_title(
-        "Gray: runs in float32, the short ones of the ladder and the whole recipes; blue: what ships", fontsize=10
-    )
+    axes.set_title("Gray: runs in float32, the short ones by their numbers; blue: what ships", fontsize=10)
     with replacing(picture) as path:
         figure.savefig(path, dpi=110)
 
