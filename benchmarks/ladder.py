@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-_MARKERS = {"run": {"marker": "o", "color": "tab:gray"}, "bundle": {"marker": "s", "color": "tab:blue"}}
+_MARKERS = {"run": ("o", "tab:gray"), "bundle": ("s", "tab:blue")}
 _LABEL_HEIGHT = 0.0015
 _NONE = typer.Argument(default_factory=list)
 _REFERENCE = replace(RECIPES["reference"], epochs=2, epoch_images=80_000)
@@ -145,7 +145,8 @@ def draw(points: dict[str, tuple[float, float, str]], picture: Path) -> None:
     axes = figure.subplots()
     free_above: dict[float, float] = {}
     for name, (latency_ms, accuracy, kind) in sorted(points.items(), key=lambda item: item[1][1]):
-        axes.plot(latency_ms, accuracy, **_MARKERS[kind])
+        marker, colour = _MARKERS[kind]
+        axes.plot(latency_ms, accuracy, marker=marker, color=colour)
         # The labels of networks that are equally fast would lie upon each other.
         column = round(latency_ms, 1)
         height = max(accuracy, free_above.get(column, 0.0))

@@ -173,9 +173,7 @@ def train(
     seed: Annotated[int, typer.Option(min=0, max=1_000_000, help="Of weights, order, distortions and dropout.")] = 1,
     teacher: Annotated[
         list[Path] | None,
-        typer.Option(
-            help="A finished run to learn from, for a recipe that has a teacher. Give several for their mean."
-        ),
+        typer.Option(help="A finished run to learn from, for a recipe that has teachers; of several, their mean."),
     ] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Fewer or more epochs than the recipe's.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out, as it was started.")] = False,

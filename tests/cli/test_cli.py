@@ -145,6 +145,7 @@ def test_models_list_shows_what_ships() -> None:
     listed = run("models", "list").stdout
     for bundle in ("balanced", "balanced-large", "reference"):
         info = Bundle.load(bundle).info
+        assert info.measured
         [line] = [line for line in listed.splitlines() if line.split()[:2] == [bundle, info.version]]
         for told in (f"{info.measured.accuracy:.2%}", "pool47", f"{info.parameters:,}", info.precision):
             assert told in line
