@@ -4,8 +4,9 @@
 
 Trains each step briefly, all with the same number of images, into a folder of its own below the third argument (what
 is there already is kept or gone on with), and adds the finished runs that are named last. Accuracy and loss are the
-validation subset's: no test takes part. Latency is that of one glyph on one thread, in float32; the shipped
-bundles are drawn with their own. All latencies are measured in turns.
+validation subset's: no test takes part. A run's images and training time are counted with those of its teachers.
+Latency is that of one glyph on one thread, in float32; the shipped bundles are drawn with their own. All latencies are
+measured in turns.
 """
 
 from __future__ import annotations
@@ -70,14 +71,33 @@ STEPS = {
 }
 
 
+def check(runs: list[Path], split: str) -> None:
+    """Refuses runs that the table couldn't take, before anything is trained for it."""
+    for run_dir in runs:
+        config = loop.Config.read(run_dir)
+        if config.split != split:
+            raise SystemExit(f"{run_dir} was trained on {config.split}, not on {split}: leave it out.")
+        loop.load_network(run_dir, SPLIT_CHARS[split])
+
+
+def with_teachers(run_dir: Path) -> set[Path]:
+    """Gives a run and all the runs that it learnt from, directly or not."""
+    teachers = (with_teachers(Path(teacher)) for teacher in loop.Config.read(run_dir).teachers)
+    return {run_dir.resolve()}.union(*teachers)
+
+
 def climb(data_dir: Path, split: str, out: Path) -> dict[str, Path]:
     """Trains the steps that aren't there yet; gives the run folder of each change."""
     for name, (_, recipe) in STEPS.items():
         run_dir = out / name
+        recipe = replace(recipe, name=name)  # noqa: PLW2901 - a run says which step it is
         if not (run_dir / "config.json").exists():
             loop.start(loop.configure(recipe, split, data_dir, seed=1), run_dir, data_dir)
-        if loop.Config.read(run_dir).recipe != recipe:
-            raise SystemExit(f"{run_dir} has another recipe than the step has now: remove it, or give another folder.")
+        config = loop.Config.read(run_dir)
+        if (config.recipe, config.split) != (recipe, split):
+            raise SystemExit(
+                f"{run_dir} has another recipe or split than the step has now: remove it, or give another folder."
+            )
         loop.run(run_dir, data_dir, Lines())
     return {f"{name.partition('-')[0]} {change}": out / name for name, (change, _) in STEPS.items()}
 
@@ -99,8 +119,9 @@ def graph_of(run_dir: Path, glyphs: NDArray[np.uint8]) -> bytes:
 
 def main(data_dir: Path, split: str, out: Path, picture: Path, runs: list[Path] = _NONE) -> None:
     """Trains the steps into folders below OUT, prints the table with RUNS and what ships, draws PICTURE."""
+    check(runs, split)
     steps = climb(data_dir, split, out)
-    steps |= {f"recipe {loop.Config.read(run).recipe.name}": run for run in runs}
+    steps |= {f"run {run.name}": run for run in runs}
     val = load(data_dir, split, "val")
     bundles = {f"bundle {name}": Bundle.load(name) for name in shipped()}
     calls = {change: reader(graph_of(run_dir, val.images), val.images) for change, run_dir in steps.items()}
@@ -114,19 +135,22 @@ def main(data_dir: Path, split: str, out: Path, picture: Path, runs: list[Path] 
     table = Table("change", "images", "val accuracy", "val loss", "parameters", "multiply-adds", "latency", "training")
     points = {}
     for change, run_dir in steps.items():
-        config = loop.Config.read(run_dir)
         history = loop.read_history(run_dir)
-        network = networks.build(config.recipe.network, len(SPLIT_CHARS[split]))
+        network = networks.build(loop.Config.read(run_dir).recipe.network, len(SPLIT_CHARS[split]))
+        behind = with_teachers(run_dir)
+        recipes = [loop.Config.read(each).recipe for each in behind]
+        images = sum(recipe.epochs * (recipe.epoch_images + recipe.drawn_images) for recipe in recipes)
+        trained_s = sum(metrics.duration_s for each in behind for metrics in loop.read_history(each))
         points[change] = (latency_ms[change], history[-1].val_accuracy, "run")
         table.add_row(
             change,
-            f"{config.recipe.epochs * (config.recipe.epoch_images + config.recipe.drawn_images) / 1e6:.2f} M",
+            f"{images / 1e6:.2f} M",
             f"{history[-1].val_accuracy:.2%}",
             f"{history[-1].val_loss:.4f}",
             f"{sum(weights.numel() for weights in network.parameters()):,}",
             f"{networks.multiply_adds(network) / 1e6:.1f} M",
             f"{latency_ms[change]:.3f} ms",
-            f"{sum(metrics.duration_s for metrics in history) / 60:.1f} min",
+            f"{trained_s / 60:.1f} min",
         )
     for name, bundle in bundles.items():
         probs = Recognizer(bundle, threads=0).probs(val.images)
@@ -151,7 +175,7 @@ def draw(points: dict[str, tuple[float, float, str]], picture: Path) -> None:
         column = round(latency_ms, 1)
         height = max(accuracy, free_above.get(column, 0.0))
         free_above[column] = height + _LABEL_HEIGHT
-        label = name.partition(" ")[0] if name[0].isdigit() else name.replace("bundle ", "")
+        label = name.partition(" ")[0] if name[0].isdigit() else name.removeprefix("bundle ")
         axes.annotate(
             label,
             (latency_ms, accuracy),

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from rich.progress import TaskID
 
+    from penread.training.data import Subset
     from penread.training.evaluate import Evaluation
     from penread.training.loop import EpochMetrics
 
@@ -292,7 +293,7 @@ def evaluate(
     recognizer = penread.Recognizer(bundle, threads=0)
     with _out.status(f"Reading the {split} test …"):
         test = load(data_dir, split, "test")
-        left_out = [] if leave_out is None else _indices(leave_out, len(test))
+        left_out = [] if leave_out is None else _indices(leave_out, test)
         evaluation = score(recognizer, test, data_dir)
         kept = np.delete(np.arange(len(test)), left_out)
         rest = score(recognizer, test.take(kept), data_dir) if left_out else None
@@ -312,20 +313,26 @@ def evaluate(
         _out.print("\n".join(escape(str(path)) for path in written), soft_wrap=True)
 
 
-def _indices(file: Path, images: int) -> list[int]:
-    """Reads the column ``index`` of a CSV file."""
+def _indices(file: Path, test: Subset) -> list[int]:
+    """Reads the column ``index`` of a CSV file, and holds its column ``label``, where it has one, against the test."""
     try:
         with file.open(newline="", encoding="utf-8") as lines:
-            indices = sorted({int(row["index"]) for row in csv.DictReader(lines)})
+            listed = {int(row["index"]): row.get("label") for row in csv.DictReader(lines)}
     except OSError as error:
         raise InputError(f"{file}: {error.strerror}.") from error
     except (ValueError, KeyError, TypeError, csv.Error) as error:
         raise InputError(f"{file} has no column index with whole numbers: its first line must name it.") from error
-    if not indices or indices[0] < 0 or indices[-1] >= images:
-        raise InputError(f"{file} must list images of the test by number, 0 to {images - 1}.")
-    if len(indices) == images:
+    if not listed or min(listed) < 0 or max(listed) >= len(test):
+        raise InputError(f"{file} must list images of the test by number, 0 to {len(test) - 1}.")
+    for index, char in listed.items():
+        if char is not None and char != test.chars[test.labels[index]]:
+            raise InputError(
+                f"{file} is a list for another test: image {index} of the {test.split} test is labelled "
+                f"{test.chars[test.labels[index]]}, not {char}."
+            )
+    if len(listed) == len(test):
         raise InputError(f"{file} lists all of the test: nothing is left to measure.")
-    return indices
+    return sorted(listed)
 
 
 def _print_evaluation(evaluation: Evaluation) -> None:

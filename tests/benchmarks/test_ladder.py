@@ -36,12 +36,12 @@ def test_two_steps_of_the_ladder(small_emnist: Path, tmp_path: Path) -> None:
     with Image.open(picture) as drawn:
         assert drawn.width > 800
     # What is trained is kept, and finished runs can be added.
-    arguments.append(str(next(runs.iterdir())))
+    arguments.append(str(runs / "1-reference"))
     again = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, check=True)
-    assert "recipe reference" in again.stdout
+    assert "run 1-reference" in again.stdout
     # A folder of another step is not taken for this one.
     changed = [*arguments[:2], _SCRIPT.replace("epoch_images=470", "epoch_images=94"), *arguments[3:]]
     refused = subprocess.run(changed, cwd=ROOT, capture_output=True, text=True, check=False)
     assert refused.returncode != 0
-    assert "another recipe than the step has now" in refused.stderr
+    assert "another recipe or split than the step has now" in refused.stderr
     assert [path.stat().st_mtime_ns for path in sorted(runs.glob("*/checkpoint.pt"))] == checkpoints

@@ -52,10 +52,11 @@ def test_what_ships_is_whole(name: str) -> None:
 @pytest.mark.parametrize("name", shipped())
 def test_what_ships_is_what_its_recipe_makes(name: str) -> None:
     info = Bundle.load(name).info
-    made = []
-    for run in info.runs:
+    runs = list(info.runs)
+    for run in runs:
         assert run.recipe_sha256 == RECIPES[run.recipe].sha256
-        made.append(networks.build(RECIPES[run.recipe].network, len(info.chars)))
+        runs.extend(run.teachers)
+    made = [networks.build(RECIPES[run.recipe].network, len(info.chars)) for run in info.runs]
     assert info.parameters == sum(weights.numel() for network in made for weights in network.parameters())
     assert info.multiply_adds == sum(map(networks.multiply_adds, made))
 

@@ -12,6 +12,7 @@ from PIL import Image
 import penread
 from penread import Ink
 from penread.bundle import Bundle
+from penread.training.data import load
 from tests.conftest import PENREAD, STROKES_L
 
 
@@ -123,7 +124,9 @@ def test_evaluate_gives_the_accuracy_without_listed_images_too(small_emnist: Pat
         ended = run("evaluate", *arguments, cwd=tmp_path)
         return ended.stdout if ended.returncode == 0 else ended.stderr
 
-    listed.write_text("index,label\n0,0\n1,0\n5,0\n5,0\n")
+    test = load(small_emnist, "pool47", "test")
+    chars = [test.chars[label] for label in test.labels]
+    listed.write_text(f"index,label\n0,{chars[0]}\n1,{chars[1]}\n5,{chars[5]}\n5,{chars[5]}\n")
     said = evaluated()
     assert "│ images                     │ 470" in said
     assert "Without the 3 images of" in said
@@ -133,6 +136,7 @@ def test_evaluate_gives_the_accuracy_without_listed_images_too(small_emnist: Pat
         ("number\n1\n", "no column index"),
         ("index\nfirst\n", "no column index"),
         ("index\n", "by number, 0 to 469"),
+        ("label,index\n?,7\n", f"image 7 of the pool47 test is labelled {chars[7]}, not ?"),
         ("index\n" + "\n".join(map(str, range(470))), "nothing is left"),
     ):
         listed.write_text(content)

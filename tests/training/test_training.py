@@ -9,7 +9,7 @@ import signal
 import subprocess
 import time
 from collections import Counter
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,7 @@ from PIL import Image
 from scipy.special import softmax
 
 from penread import Recognizer, TrainingError
+from penread.bundle import Run
 from penread.charset import SPLIT_CHARS
 from penread.training import export as exporting
 from penread.training import loop, networks
@@ -117,15 +118,15 @@ def test_the_run_folder_says_what_was_done(finished: Path, small_emnist: Path) -
 
 
 def test_stopped_and_resumed_with_all_that_a_recipe_can_have(
-    finished: Path, small_emnist: Path, tmp_path: Path, monkeypatch
+    finished: Path, residual: Path, small_emnist: Path, tmp_path: Path, monkeypatch
 ) -> None:
-    """Muon, one-cycle, a running average, shares, distortions, drawings, a teacher."""
+    """Muon, one-cycle, a running average, shares, distortions, drawings, two teachers, the weights of one."""
     monkeypatch.setattr(loop, "_PER_DRAWING", 5)
-    short = config(small_emnist, 3, "medium")
+    short = config(small_emnist, 3, "best")
     asked = replace(
         short,
-        recipe=replace(short.recipe, network="residual-small", drawn_images=200),
-        teachers={str(finished): loop.weights_sum(finished)},
+        recipe=replace(short.recipe, network=RECIPES["fast"].network, drawn_images=200),
+        teachers={str(run_dir): loop.weights_sum(run_dir) for run_dir in (residual, finished)},
     )
     loop.start(asked, tmp_path / "whole", small_emnist)
     whole = loop.run(tmp_path / "whole", small_emnist, Silent())
@@ -156,10 +157,20 @@ def test_stopped_and_resumed_with_all_that_a_recipe_can_have(
 def test_a_run_can_begin_as_another_ended(finished: Path, small_emnist: Path, tmp_path: Path) -> None:
     asked = config(small_emnist, 1, teachers={str(finished): loop.weights_sum(finished)})
     # Hardly any step is taken, so what it begins as is what it ends as.
-    asked = replace(asked, recipe=replace(asked.recipe, begins_as_teacher=True, learning_rate=1e-9))
+    asked = replace(asked, recipe=replace(asked.recipe, epochs=2, begins_as_teacher=True, learning_rate=1e-9))
     loop.start(asked, tmp_path / "run", small_emnist)
-    [only] = loop.run(tmp_path / "run", small_emnist, Silent())
-    assert only.val_loss == pytest.approx(numbers(finished)[-1]["val_loss"], rel=1e-4)
+
+    class Stops(Silent):
+        def epoch(self, _: loop.EpochMetrics) -> None:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        loop.run(tmp_path / "run", small_emnist, Stops())
+    # Once it has begun it needs the other no more.
+    gone = replace(asked, teachers={str(tmp_path / "gone"): "0" * 64})
+    (tmp_path / "run" / "config.json").write_text(json.dumps(asdict(gone)))
+    for row in loop.run(tmp_path / "run", small_emnist, Silent()):
+        assert row.val_loss == pytest.approx(numbers(finished)[-1]["val_loss"], rel=1e-4)
 
 
 def test_a_teacher_must_fit(finished: Path, small_emnist: Path, tmp_path: Path) -> None:
@@ -171,8 +182,13 @@ def test_a_teacher_must_fit(finished: Path, small_emnist: Path, tmp_path: Path) 
     ):
         with pytest.raises(TrainingError, match=message):
             loop.configure(RECIPES[recipe], split, data_dir, 1, [finished])
+    with pytest.raises(TrainingError, match="give one --teacher"):
+        loop.configure(RECIPES["large-tuned"], "pool47", small_emnist, 1, [finished, finished])
     fitting = loop.configure(RECIPES["medium"], "pool47", small_emnist, 1, [finished])
     assert fitting.teachers == {str(finished): loop.weights_sum(finished)}
+    # What a bundle of it says of its teachers needs no folder that may be gone by then.
+    [told] = Run.model_validate(fitting.made_by).teachers
+    assert (told.recipe, told.seed, told.teachers) == ("reference", 5, [])
 
 
 def test_shares_don_t_tip_the_scales(tmp_path: Path) -> None:

@@ -91,7 +91,7 @@ def export(
         version=version,
         split=config.split,
         chars=chars,
-        runs=[_made_by(made) for made in configs],
+        runs=[Run.model_validate(made.made_by) for made in configs],
         trained_on=TrainedOn(split=config.split, images=len(train), sha256=config.data_sha256),
         measured=None,
         temperature=1.0,
@@ -149,12 +149,6 @@ def compare(network: torch.nn.Module, recognizer: Recognizer, subset: Subset) ->
             f"The exported graph differs from the network: logits by up to {difference:.2g} on {len(subset):,} "
             f"images, {_MAX_LOGIT_DIFFERENCE} allowed. No bundle was written."
         )
-
-
-def _made_by(config: Config) -> Run:
-    """Says which training it was, and which its teachers'."""
-    teachers = [_made_by(Config.read(Path(teacher))) for teacher in config.teachers]
-    return Run(recipe=config.recipe.name, recipe_sha256=config.recipe.sha256, seed=config.seed, teachers=teachers)
 
 
 def compare_accuracy(exact: Recognizer, quantized: Recognizer, subset: Subset) -> None:

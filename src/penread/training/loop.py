@@ -6,10 +6,10 @@ A recipe with a teacher learns from a finished run, too:
 
     penread train --recipe best --teacher runs/large-tuned --split pool47 --data-dir data/emnist --out runs/best
 
-The loss of a class is taken with the logarithm of its share of the epoch added to its logit. What the network then
-gives without it is right for classes that are equally frequent, as they are in EMNIST Balanced (A. Menon et al. 2021,
-arXiv:2007.07314), whatever the shares are: even shares would show the rare letters so often that they are learnt
-by heart.
+The loss of a class is taken with the logarithm of its share of the epoch's EMNIST images added to its logit. What the
+network then gives without it is right for classes that are equally frequent, as they are in EMNIST Balanced (A. Menon
+et al. 2021, arXiv:2007.07314), whatever the shares are: even shares would show the rare letters so often that they are
+learnt by heart. Drawn images, a tenth of an epoch at most, have shares of their own, which are not taken off.
 
 A run folder holds ``config.json`` (what was asked), ``environment.json`` (what it ran on), ``metrics.jsonl``
 (a line an epoch), ``curves.png`` and ``checkpoint.pt`` (the state after the last whole epoch). All randomness
@@ -69,6 +69,7 @@ class Config:
         threads: CPU threads; another number sums in another order and so gives other last digits.
         data_sha256: Sums of the files trained on, by name.
         teachers: Sum of the weights of each teacher, by its run folder; none for a recipe without.
+        taught_by: Which training each teacher was, with its own teachers: a bundle tells it.
     """
 
     recipe: Recipe
@@ -79,6 +80,17 @@ class Config:
     threads: int
     data_sha256: dict[str, str]
     teachers: dict[str, str] = field(default_factory=dict)
+    taught_by: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def made_by(self) -> dict[str, Any]:
+        """The recipe, seed and teachers, as a bundle tells them: the fields of ``penread.bundle.Run``."""
+        return {
+            "recipe": self.recipe.name,
+            "recipe_sha256": self.recipe.sha256,
+            "seed": self.seed,
+            "teachers": self.taught_by,
+        }
 
     @classmethod
     def read(cls, run_dir: Path) -> Config:
@@ -219,6 +231,8 @@ def configure(recipe: Recipe, split: str, data_dir: Path, seed: int, teachers: S
         raise TrainingError(f"The recipe {recipe.name} learns from a teacher: give a finished run to --teacher.")
     if teachers and not recipe.needs_teacher:
         raise TrainingError(f"The recipe {recipe.name} has no teacher: leave out --teacher.")
+    if len(teachers) > 1 and not recipe.teacher_share:
+        raise TrainingError(f"The recipe {recipe.name} only begins as its teacher ended: give one --teacher.")
     teacher_sums = {str(teacher.resolve()): weights_sum(teacher) for teacher in teachers}
     data_sums = training_sums(data_dir, split)
     for teacher in teachers:
@@ -243,6 +257,7 @@ def configure(recipe: Recipe, split: str, data_dir: Path, seed: int, teachers: S
         threads=torch.get_num_threads(),
         data_sha256=data_sums,
         teachers=teacher_sums,
+        taught_by=[Config.read(teacher).made_by for teacher in teachers],
     )
 
 
@@ -305,9 +320,10 @@ def run(run_dir: Path, data_dir: Path, reporter: Reporter) -> list[EpochMetrics]
     if len(history) == recipe.epochs:
         return history
     teacher = None
-    if recipe.needs_teacher:
+    begins = recipe.begins_as_teacher and not history
+    if begins or recipe.teacher_share:
         teachers = _load_teachers(config, train.chars, device)
-        if recipe.begins_as_teacher and not history:
+        if begins:
             learner.begin_as(teachers[0])
         teacher = networks.Ensemble(teachers).eval() if recipe.teacher_share else None
     lessons = _Lessons(config, train, device)
