@@ -55,7 +55,7 @@ runs/best: | runs/large-tuned runs/medium
 bundles/balanced: | runs/best
 	$(EXPORT) --int8 runs/best
 bundles/balanced-large: | runs/best
-	$(EXPORT) runs/best runs/large-tuned runs/medium
+	$(EXPORT) runs/best runs/large-tuned
 
 # Take the newest versions and pin them; torch, gigabytes of it, is moved by hand.
 lock:

@@ -1,7 +1,8 @@
 """From a graph in float32 to one that multiplies 8-bit integers: a quarter of the size, and faster.
 
 ONNX Runtime's static quantisation: weights are rounded for each filter, planes by the range that they have on real
-glyphs.
+glyphs. A network's first layer and its last stay in float32: they are a hundredth of the work, and rounding there is
+what would change answers.
 """
 
 from __future__ import annotations
@@ -64,10 +65,23 @@ def quantize(graph: onnx.ModelProto, glyphs: NDArray[np.uint8]) -> onnx.ModelPro
                 activation_type=QuantType.QUInt8,
                 weight_type=QuantType.QInt8,
                 reduce_range=True,
+                nodes_to_exclude=_first_and_last(onnx.load(prepared).graph),
             )
             return onnx.load(quantized)
     finally:
         logging.getLogger().removeFilter(_silent)
+
+
+def _first_and_last(graph: onnx.GraphProto) -> list[str]:
+    """Finds the layers that see the glyph, and those that give logits."""
+    classes = graph.output[0].type.tensor_type.shape.dim[1].dim_value
+    shapes = {weights.name: tuple(weights.dims) for weights in graph.initializer}
+    return [
+        layer.name
+        for layer in graph.node
+        if (layer.op_type == "Conv" and shapes[layer.input[1]][1] == 1)
+        or (layer.op_type in ("Gemm", "MatMul") and classes in shapes[layer.input[1]])
+    ]
 
 
 def _silent(_: logging.LogRecord) -> bool:
