@@ -17,8 +17,8 @@ help:
 	@echo "make serve   the page on http://127.0.0.1:8000"
 	@echo "make test    install what the tests need, then run linters and the whole suite"
 	@echo "make lint    linters and types alone"
-	@echo "make bundles/balanced bundles/balanced-large"
-	@echo "             train the bundles that ship anew, with SPLIT and DATA: hours without a GPU"
+	@echo "make bundles/balanced [SPLIT=pool47] [DATA=data/emnist]"
+	@echo "             train the bundle that ships anew: hours without a GPU; or bundles/reference, minutes"
 	@echo "make clean   remove the virtual environment and caches"
 
 serve: $(VENV)/.base
@@ -54,8 +54,10 @@ runs/best: | runs/large-tuned runs/medium
 	$(TRAIN) best --teacher runs/large-tuned --teacher runs/medium
 bundles/balanced: | runs/best
 	$(EXPORT) --int8 runs/best
-bundles/balanced-large: | runs/best
-	$(EXPORT) runs/best runs/large-tuned
+runs/reference: | $(VENV)/.train
+	$(TRAIN) reference
+bundles/reference: | runs/reference
+	$(EXPORT) runs/reference
 
 # Take the newest versions and pin them; torch, gigabytes of it, is moved by hand.
 lock:

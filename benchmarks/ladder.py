@@ -3,7 +3,7 @@
     python benchmarks/ladder.py data/emnist pool47 runs/ladder docs/ladder.png runs/reference runs/large runs/best
 
 Trains each step briefly, all with the same number of images, into a folder of its own below the third argument (what
-is there already is kept or gone on with), and adds the finished runs that are named last. Accuracy and loss are the
+is there already is kept or gone on with), and adds the finished runs and bundles that are named last. Accuracy and loss are the
 validation subset's: no test takes part. A run's images and training time are counted with those of its teachers.
 Latency is that of one glyph on one thread, in float32; the shipped bundles are drawn with their own. All latencies are
 measured in turns.
@@ -44,7 +44,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _MARKERS = {"run": ("o", "tab:gray"), "bundle": ("s", "tab:blue")}
-_LABEL_HEIGHT = 0.0015
 _NONE = typer.Argument(default_factory=list)
 _REFERENCE = replace(RECIPES["reference"], epochs=2, epoch_images=80_000)
 _MUON = replace(
@@ -117,13 +116,15 @@ def graph_of(run_dir: Path, glyphs: NDArray[np.uint8]) -> bytes:
     return bytes(to_onnx(network, glyphs[:2]).SerializeToString())
 
 
-def main(data_dir: Path, split: str, out: Path, picture: Path, runs: list[Path] = _NONE) -> None:
-    """Trains the steps into folders below OUT, prints the table with RUNS and what ships, draws PICTURE."""
+def main(data_dir: Path, split: str, out: Path, picture: Path, finished: list[Path] = _NONE) -> None:
+    """Trains the steps into folders below OUT, prints the table with what is FINISHED and what ships, draws PICTURE."""
+    bundles = {f"bundle {name}": Bundle.load(name) for name in shipped()}
+    bundles |= {f"bundle {path.name}": Bundle.load(path) for path in finished if (path / "model.json").exists()}
+    runs = [path for path in finished if not (path / "model.json").exists()]
     check(runs, split)
     steps = climb(data_dir, split, out)
     steps |= {f"run {run.name}": run for run in runs}
     val = load(data_dir, split, "val")
-    bundles = {f"bundle {name}": Bundle.load(name) for name in shipped()}
     calls = {change: reader(graph_of(run_dir, val.images), val.images) for change, run_dir in steps.items()}
     calls |= {name: reader(bundle.onnx, val.images) for name, bundle in bundles.items()}
     rounds: dict[str, list[float]] = {name: [] for name in calls}
@@ -167,6 +168,8 @@ def draw(points: dict[str, tuple[float, float, str]], picture: Path) -> None:
     """Draws accuracy against latency; the steps by their numbers in the table."""
     figure = Figure(figsize=(9, 5.5), layout="constrained")
     axes = figure.subplots()
+    accuracies = [accuracy for _, accuracy, _ in points.values()]
+    label_height = 0.027 * (max(accuracies) - min(accuracies))
     free_above: dict[float, float] = {}
     for name, (latency_ms, accuracy, kind) in sorted(points.items(), key=lambda item: item[1][1]):
         marker, colour = _MARKERS[kind]
@@ -174,7 +177,7 @@ def draw(points: dict[str, tuple[float, float, str]], picture: Path) -> None:
         # The labels of networks that are equally fast would lie upon each other.
         column = round(latency_ms, 1)
         height = max(accuracy, free_above.get(column, 0.0))
-        free_above[column] = height + _LABEL_HEIGHT
+        free_above[column] = height + label_height
         label = name.partition(" ")[0] if name[0].isdigit() else name.removeprefix("bundle ")
         axes.annotate(
             label,
@@ -189,7 +192,7 @@ def draw(points: dict[str, tuple[float, float, str]], picture: Path) -> None:
     axes.set_xlim(0, 1.25 * max(point[0] for point in points.values()))
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     axes.grid(alpha=0.3)
-    axes.set_title("Gray: runs in float32, the short ones by their numbers; blue: what ships", fontsize=10)
+    axes.set_title("Gray: runs in float32, the short ones by their numbers; blue: bundles", fontsize=10)
     with replacing(picture) as path:
         figure.savefig(path, dpi=110)
 

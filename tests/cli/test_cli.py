@@ -147,7 +147,7 @@ def test_evaluate_gives_the_accuracy_without_listed_images_too(small_emnist: Pat
 
 def test_models_list_shows_what_ships() -> None:
     listed = run("models", "list").stdout
-    for bundle in ("balanced", "balanced-large", "reference"):
+    for bundle in ("balanced", "reference"):
         info = Bundle.load(bundle).info
         assert info.measured
         [line] = [line for line in listed.splitlines() if line.split()[:2] == [bundle, info.version]]
