@@ -2,11 +2,11 @@
 
     python benchmarks/ladder.py data/emnist pool47 runs/ladder docs/ladder.png runs/reference runs/large runs/best
 
-Trains each step briefly, all with the same number of images, into a folder of its own below the third argument (what
-is there already is kept or gone on with), and adds the finished runs and bundles that are named last. Accuracy and loss are the
-validation subset's: no test takes part. A run's images and training time are counted with those of its teachers.
-Latency is that of one glyph on one thread, in float32; the shipped bundles are drawn with their own. All latencies are
-measured in turns.
+Trains each step briefly, all with the same number of images, into a folder of its own below the third argument (what is
+there already is kept or gone on with), and adds the finished runs and bundles that are named last. Accuracy and loss
+are the validation subset's: no test takes part. A run's images and training time are counted with those of its
+teachers. Latency is that of one glyph on one thread, in float32; the shipped bundles are drawn with their own. All
+latencies are measured in turns.
 """
 
 from __future__ import annotations
