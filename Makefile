@@ -17,8 +17,10 @@ help:
 	@echo "make serve   the page on http://127.0.0.1:8000"
 	@echo "make test    install what the tests need, then run linters and the whole suite"
 	@echo "make lint    linters and types alone"
-	@echo "make bundles/balanced [SPLIT=pool47] [DATA=data/emnist]"
-	@echo "             train the bundle that ships anew: hours without a GPU; or bundles/reference, minutes"
+	@echo "make train-extra  install what training and the benchmarks need"
+	@echo "make bundles/balanced [SPLIT=balanced] [DATA=data/emnist]"
+	@echo "             train the default bundle anew: hours without a GPU; bundles/reference takes minutes."
+	@echo "             SPLIT is pool47 unless given, which only the developers have"
 	@echo "make clean   remove the virtual environment and caches"
 
 serve: $(VENV)/.base

@@ -486,7 +486,7 @@ def _train_extra() -> Iterator[None]:
         yield
     except ModuleNotFoundError as error:
         raise PenreadError(
-            f"This needs the training extra ({error.name} is not installed): pip install 'penread[train]'"
+            f"This needs the training extra ({error.name} is not installed). In a clone: make train-extra"
         ) from error
 
 
