@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Literal
 
 
@@ -77,99 +77,72 @@ class Recipe:
         return hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()
 
 
+_REFERENCE = Recipe(
+    name="reference",
+    network="reference",
+    epochs=20,
+    # The size of EMNIST Balanced's train subset.
+    epoch_images=112_800,
+    batch_size=512,
+    optimizer="adam",
+    learning_rate=1e-3,
+    schedule="constant",
+    weight_decay=1e-5,
+)
+_FAST = replace(
+    _REFERENCE,
+    name="fast",
+    network="residual-tiny",
+    epochs=2,
+    epoch_images=75_000,
+    batch_size=256,
+    optimizer="muon",
+    learning_rate=1e-2,
+    schedule="one-cycle",
+    weight_decay=0.1,
+    sampling_power=0.5,
+)
+_LARGE = replace(
+    _FAST,
+    name="large",
+    network="residual-large",
+    epochs=16,
+    epoch_images=112_800,
+    label_smoothing=0.05,
+    augment=True,
+    averaging=0.999,
+)
+_LARGE_TUNED = replace(
+    _LARGE,
+    name="large-tuned",
+    epochs=3,
+    learning_rate=4e-3,
+    label_smoothing=0.0,
+    untouched_share=0.5,
+    drawn_images=8_000,
+    averaging=0.99,
+    begins_as_teacher=True,
+)
+_MEDIUM = replace(
+    _LARGE,
+    name="medium",
+    network="residual-medium",
+    epochs=17,
+    label_smoothing=0.0,
+    untouched_share=0.35,
+    drawn_images=8_000,
+    teacher_share=0.5,
+)
+_BEST = replace(
+    _MEDIUM,
+    name="best",
+    network="residual-large",
+    epochs=18,
+    untouched_share=0.4,
+    drawn_images=12_000,
+    begins_as_teacher=True,
+)
+
 RECIPES: dict[str, Recipe] = {
-    recipe.name: recipe
-    for recipe in [
-        # 112,800 is the size of EMNIST Balanced's train subset.
-        Recipe(
-            name="reference",
-            network="reference",
-            epochs=20,
-            epoch_images=112_800,
-            batch_size=512,
-            optimizer="adam",
-            learning_rate=1e-3,
-            schedule="constant",
-            weight_decay=1e-5,
-        ),
-        Recipe(
-            name="fast",
-            network="residual-tiny",
-            epochs=2,
-            epoch_images=75_000,
-            batch_size=256,
-            optimizer="muon",
-            learning_rate=1e-2,
-            schedule="one-cycle",
-            weight_decay=0.1,
-            sampling_power=0.5,
-        ),
-        Recipe(
-            name="large",
-            network="residual-large",
-            epochs=16,
-            epoch_images=112_800,
-            batch_size=256,
-            optimizer="muon",
-            learning_rate=1e-2,
-            schedule="one-cycle",
-            weight_decay=0.1,
-            sampling_power=0.5,
-            label_smoothing=0.05,
-            augment=True,
-            averaging=0.999,
-        ),
-        Recipe(
-            name="large-tuned",
-            network="residual-large",
-            epochs=3,
-            epoch_images=112_800,
-            batch_size=256,
-            optimizer="muon",
-            learning_rate=4e-3,
-            schedule="one-cycle",
-            weight_decay=0.1,
-            sampling_power=0.5,
-            augment=True,
-            untouched_share=0.5,
-            drawn_images=8_000,
-            averaging=0.99,
-            begins_as_teacher=True,
-        ),
-        Recipe(
-            name="medium",
-            network="residual-medium",
-            epochs=17,
-            epoch_images=112_800,
-            batch_size=256,
-            optimizer="muon",
-            learning_rate=1e-2,
-            schedule="one-cycle",
-            weight_decay=0.1,
-            sampling_power=0.5,
-            augment=True,
-            averaging=0.999,
-            untouched_share=0.35,
-            drawn_images=8_000,
-            teacher_share=0.5,
-        ),
-        Recipe(
-            name="best",
-            network="residual-large",
-            epochs=18,
-            epoch_images=112_800,
-            batch_size=256,
-            optimizer="muon",
-            learning_rate=1e-2,
-            schedule="one-cycle",
-            weight_decay=0.1,
-            sampling_power=0.5,
-            augment=True,
-            untouched_share=0.4,
-            drawn_images=12_000,
-            averaging=0.999,
-            teacher_share=0.5,
-            begins_as_teacher=True,
-        ),
-    ]
+    recipe.name: recipe for recipe in (_REFERENCE, _FAST, _LARGE, _LARGE_TUNED, _MEDIUM, _BEST)
 }
