@@ -486,7 +486,8 @@ def _train_extra() -> Iterator[None]:
         yield
     except ModuleNotFoundError as error:
         raise PenreadError(
-            f"This needs the training extra ({error.name} is not installed). In a clone: make train-extra"
+            f"This needs the training extra ({error.name} is not installed). "
+            "In a clone: make train-extra, or pip install '.[train]'"
         ) from error
 
 

@@ -1,8 +1,8 @@
 """From a graph in float32 to one that multiplies 8-bit integers: a quarter of the size, and faster.
 
 ONNX Runtime's static quantisation: weights are rounded for each filter, planes by the range that they have on real
-glyphs. A network's first layer and its last stay in float32: they are a hundredth of the work, and rounding there is
-what would change answers.
+glyphs. A network's first layer and its last stay in float32: they are little of the work, and rounding there changes
+the most answers.
 """
 
 from __future__ import annotations
