@@ -11,13 +11,16 @@ The public API is what this module exports; everything else may change.
 from penread.bundle import ModelInfo
 from penread.errors import BundleError, CharsetError, DataError, InputError, PenreadError, TrainingError
 from penread.ink import Ink
-from penread.recognizer import Candidate, Prediction, Recognizer, to_glyph
+from penread.prediction import Box, Candidate, Character, Prediction, Reading, TextLine
+from penread.recognizer import Recognizer, to_glyph
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Box",
     "BundleError",
     "Candidate",
+    "Character",
     "CharsetError",
     "DataError",
     "Ink",
@@ -25,7 +28,9 @@ __all__ = [
     "ModelInfo",
     "PenreadError",
     "Prediction",
+    "Reading",
     "Recognizer",
+    "TextLine",
     "TrainingError",
     "to_glyph",
 ]

@@ -9,18 +9,16 @@ from an image. ``benchmarks/glyph_statistics.py`` prints both sides of the compa
 
 from __future__ import annotations
 
-import io
 from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
-from penread.errors import InputError
+from penread import paper
+from penread.image import ImageSource, picture
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from numpy.typing import NDArray
 
 #: Width and height of a glyph.
@@ -29,29 +27,24 @@ GLYPH_PX = 28
 GRID_PX = 2 * GLYPH_PX
 #: The longer side of the character on that grid.
 LONG_SIDE_PX = 45.0
+#: Width of the pen on that grid: the median of EMNIST's strokes is 2.85 of 28 pixels
+#: (``benchmarks/glyph_statistics.py``).
+PEN_PX = 5.6
 #: Standard deviation of the blur on that grid.
 BLUR_PX = 1.0
-#: Images with more pixels are refused.
-MAX_PIXELS = 40_000_000
-#: Images are read in these formats.
-IMAGE_FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
 
 # Detail beyond this many pixels on the longer side is far finer than the grid.
 _WORKING_PX = 1024
-_EXIF_ORIENTATION = 0x0112
-_UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-# Integers fill 8, 12 or 16 bits, as scanners and cameras give them; floats hold the same, or go to 1.
-_INTEGER_TOPS = (255, 4095, 65535)
-# Ink must differ from paper by this much, of 255; JPEG noise and the grain of paper differ by less.
-_MIN_CONTRAST = 32
+# The edge of the ink, and the last trace of it that is looked for around edges that are softer than this.
+_EDGE, _LEAST_TRACE = 0.5, 0.02
+_SOFT_PX = 0.7
+# Strokes of an image keep their width between these, as nearly all of EMNIST's do; thinner ones are drawn with the pen
+# of ink. (The mean width by ``penread.paper.stroke_width``, on the grid.)
+_THINNEST_PEN_PX, _THINNEST_SOFT_PEN_PX, _WIDEST_PEN_PX = 5.2, 3.0, 15.0
+# The length of the foot that parts L from l, as a part of the height.
+_FOOT = 0.33
+# Pixels of the finer grid that strokes are redrawn on, to each pixel of the grid.
+_FINE = 3
 
 
 def blank_glyph() -> NDArray[np.uint8]:
@@ -78,8 +71,8 @@ def from_coverage(coverage: NDArray[np.float64], blur_px: float = BLUR_PX) -> ND
     return np.floor(glyph + 0.5).astype(np.uint8)
 
 
-def from_image(image: Path | str | bytes | Image.Image | NDArray[np.generic]) -> NDArray[np.uint8]:
-    """Turns an image of one character, dark on light or light on dark, into its glyph.
+def from_image(image: ImageSource) -> NDArray[np.uint8]:
+    """Turns an image of one character into its glyph, whatever the paper and the light, dark on light or light on dark.
 
     Args:
         image: A file, its content, a PIL image, or an array (H, W), (H, W, 3) or (H, W, 4) of uint8, uint16
@@ -89,177 +82,108 @@ def from_image(image: Path | str | bytes | Image.Image | NDArray[np.generic]) ->
         The glyph, uint8 (28, 28); all zeros where the image shows no ink.
 
     Raises:
-        InputError: There is no such file, it is no image, or it has more than ``MAX_PIXELS`` pixels.
+        InputError: There is no such file, it is no image, or it has more than ``penread.image.MAX_PIXELS`` pixels.
     """
-    ink = _ink_from_paper(_grey_levels(image))
-    if ink is None:
+    shown, _ = picture(image, _WORKING_PX)
+    ink = paper.character(shown)
+    return blank_glyph() if ink is None else from_ink_map(ink)
+
+
+def from_ink_map(ink: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Turns a map of the ink of one character into its glyph.
+
+    Args:
+        ink: How much of each pixel is ink, float (H, W), 0 for paper to 1.
+
+    Returns:
+        The glyph, uint8 (28, 28); all zeros where there is no ink.
+    """
+    inked = ink > _EDGE
+    rows, columns = np.flatnonzero(inked.any(axis=1)), np.flatnonzero(inked.any(axis=0))
+    if len(rows) == 0:
         return blank_glyph()
-    coverage = _place(ink)
-    return from_coverage(coverage, blur_px=max(BLUR_PX**2 - _softness_px(coverage) ** 2, 0.0) ** 0.5)
+    top, bottom, left, right = int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
+    long_px = max(bottom - top, right - left)
+    margin = 2 + long_px // 8
+    ink = ink[max(top - margin, 0) : bottom + margin, max(left - margin, 0) : right + margin]
+    pen = paper.stroke_width(ink) * LONG_SIDE_PX / long_px
+    softness_px = _softness_px(_place(ink, 0.0))
+    # A soft picture is small, or one of EMNIST's own: what it shows is left as it is as long as that will do.
+    thinnest = _THINNEST_PEN_PX if softness_px < _SOFT_PX else _THINNEST_SOFT_PEN_PX
+    if thinnest <= pen <= _WIDEST_PEN_PX:
+        return from_coverage(_place(ink, softness_px), blur_px=max(BLUR_PX**2 - softness_px**2, 0.0) ** 0.5)
+    wanted = PEN_PX if pen < thinnest else _WIDEST_PEN_PX
+    return from_coverage(_place(_with_pen(ink, pen, wanted), 0.0))
 
 
-def _grey_levels(image: Path | str | bytes | Image.Image | NDArray[np.generic]) -> NDArray[np.float64]:
-    """Gives grey levels, 0 for black to 255 for white, float (H, W), upright and of a size to work with."""
-    if isinstance(image, np.ndarray):
-        return _grey(_from_array(image))
-    try:
-        if isinstance(image, Image.Image):
-            _check_pixels(image)
-            return _grey(image)
-        source = io.BytesIO(image) if isinstance(image, bytes) else image
-        with Image.open(source, formats=IMAGE_FORMATS) as opened:
-            _check_pixels(opened)
-            opened.draft(None, (_WORKING_PX, _WORKING_PX))
-            return _grey(opened)
-    except InputError:
-        raise
-    except FileNotFoundError as error:
-        raise InputError(f"There is no file {image!s}.") from error
-    except (IsADirectoryError, PermissionError) as error:
-        raise InputError(f"{image!s} can't be read: {error.strerror}.") from error
-    except UnidentifiedImageError as error:
-        raise InputError(f"This is no image that can be read. The formats are {', '.join(IMAGE_FORMATS)}.") from error
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise InputError(_too_large("far more")) from error
-    # A damaged file makes Pillow's decoders raise whatever they stumble on, and the list is open.
-    except Exception as error:
-        raise InputError(f"The image is damaged, incomplete or of an unusual kind ({error}).") from error
+def _with_pen(ink: NDArray[np.float32], pen_px: float, wanted_px: float) -> NDArray[np.float32]:
+    """Redraws a character with a wider or narrower pen, by moving its outline.
+
+    Args:
+        ink: The map, cut to the character.
+        pen_px: The width of its strokes, in pixels of the grid.
+        wanted_px: The width that they shall have.
+
+    Returns:
+        Another map, some pixels to each pixel of the grid.
+    """
+    import cv2  # noqa: PLC0415 - a tenth of a second that strokes don't have to wait for
+
+    scale = _FINE * LONG_SIDE_PX / max(ink.shape)
+    size = [max(round(side * scale), 1) for side in ink.shape[::-1]]
+    fine = cv2.resize(ink, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+    solid = np.pad((fine > _EDGE).astype(np.uint8), round(_FINE * PEN_PX))
+    inside = cv2.distanceTransform(solid, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    outside = cv2.distanceTransform(1 - solid, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    grow = (wanted_px - pen_px) * _FINE / 2
+    if grow < 0:
+        # No stroke is worn away: half of the width of the thinnest stays.
+        middles = inside[(inside >= cv2.dilate(inside, np.ones((5, 5), np.uint8))) & (inside > 0)]
+        grow = max(grow, -float(np.percentile(middles, 5)) / 2)
+    return np.asarray(np.clip(inside - outside + grow + 0.5, 0, 1), dtype=np.float32)
 
 
-def _check_pixels(image: Image.Image) -> None:
-    pixels = image.width * image.height
-    if pixels == 0:
-        raise InputError("The image has no pixels.")
-    if pixels > MAX_PIXELS:
-        raise InputError(_too_large(f"{pixels:,}"))
+def _place(ink: NDArray[np.float32], softness_px: float) -> NDArray[np.float64]:
+    """Scales a character to the grid and centres it by its bounding box.
 
+    Args:
+        ink: The map, float (H, W).
+        softness_px: How soft its edges are on the grid.
 
-def _too_large(pixels: str) -> str:
-    return f"The image has {pixels} pixels; {MAX_PIXELS:,} is the most. Make it smaller."
-
-
-def _from_array(array: NDArray[np.generic]) -> Image.Image:
-    if array.ndim == 3 and array.shape[2] == 1:
-        array = array[:, :, 0]
-    if array.ndim != 2 and not (array.ndim == 3 and array.shape[2] in {3, 4}):
-        raise InputError(f"An image array is (H, W), (H, W, 3) or (H, W, 4); this one is {array.shape}.")
-    if array.size == 0:
-        raise InputError("The image has no pixels.")
-    if array.shape[0] * array.shape[1] > MAX_PIXELS:
-        raise InputError(_too_large(f"{array.shape[0] * array.shape[1]:,}"))
-    if array.dtype == np.uint8:
-        return Image.fromarray(array)
-    if array.dtype == np.bool_:
-        return Image.fromarray(array.astype(np.uint8) * np.uint8(255))
-    if array.dtype == np.uint16:
-        return Image.fromarray(_to_8_bit(array, _INTEGER_TOPS))
-    if np.issubdtype(array.dtype, np.floating):
-        levels = array.astype(np.float64)
-        if not (np.isfinite(levels).all() and levels.min() >= 0 and levels.max() <= 1):
-            raise InputError("An image array of floats goes from 0 to 1, without NaN; this one does not.")
-        return Image.fromarray(np.floor(levels * 255 + 0.5).astype(np.uint8))
-    raise InputError(f"An image array is of uint8, uint16, bool or floats, not {array.dtype}.")
-
-
-def _grey(image: Image.Image) -> NDArray[np.float64]:
-    turn = _UPRIGHT.get(_orientation(image))
-    if image.mode in {"I", "F"} or image.mode.startswith("I;"):
-        image = Image.fromarray(
-            _to_8_bit(np.asarray(image), (1, *_INTEGER_TOPS) if image.mode == "F" else _INTEGER_TOPS)
-        )
-    # Pillow shrinks pictures with a palette or of one bit by leaving pixels out: they become others first.
-    image = image.convert("RGBA" if image.has_transparency_data else "L" if image.mode in {"1", "L"} else "RGB")
-    image.thumbnail((_WORKING_PX, _WORKING_PX), Image.Resampling.BOX)
-    if turn is not None:
-        image = image.transpose(turn)
-    if image.mode != "RGBA":
-        return np.asarray(image.convert("L"), dtype=np.float64)
-    rgba = np.asarray(image, dtype=np.float64)
-    alpha, luminance = rgba[:, :, 3] / 255, rgba[:, :, :3] @ (0.299, 0.587, 0.114)
-    return np.asarray(luminance * alpha + _paper_behind(luminance, alpha) * (1 - alpha))
-
-
-def _orientation(image: Image.Image) -> int:
-    try:
-        return int(image.getexif().get(_EXIF_ORIENTATION, 1))
-    # A photograph with damaged notes about itself is still a photograph.
-    except Exception:  # noqa: BLE001 - Pillow's parser raises whatever it stumbles on
-        return 1
-
-
-def _to_8_bit(levels: NDArray[np.generic], tops: tuple[int, ...]) -> NDArray[np.uint8]:
-    """Brings deeper levels to 8 bits, from the narrowest of the ranges 0 to ``tops`` that holds them."""
-    low, high = float(levels.min()), float(levels.max())
-    top = next((top for top in tops if low >= 0 and high <= top), None)
-    if top is None:
-        raise InputError(f"The image has levels from {low:g} to {high:g}; 0 to 65535 is what can be read.")
-    return (levels.astype(np.float32) * np.float32(255 / top) + np.float32(0.5)).astype(np.uint8)
-
-
-def _paper_behind(luminance: NDArray[np.float64], alpha: NDArray[np.float64]) -> float:
-    """Picks the level of the paper that transparency shows."""
-    shown = alpha.sum()
-    if shown == 0:
-        return 255.0
-    mean = float((luminance * alpha).sum() / shown)
-    spread = float(((luminance - mean) ** 2 * alpha).sum() / shown) ** 0.5
-    if spread < _MIN_CONTRAST:
-        # Nothing but ink: light ink on clear paper is meant for a dark page, dark ink for a light one.
-        return 0.0 if mean > 127 else 255.0
-    # The picture has paper of its own, as a card on a clear ground has; most of it is paper.
-    return float(np.median(luminance[alpha > 0.5])) if (alpha > 0.5).any() else 255.0
-
-
-def _ink_from_paper(grey: NDArray[np.float64]) -> NDArray[np.float64] | None:
-    """Tells ink from paper: float (H, W), 0 for paper to 1 for ink; None where there is no ink."""
-    dark = grey <= _otsu(grey)
-    border = np.ones_like(dark)
-    border[1:-1, 1:-1] = False
-    # The border is paper, unless the picture is cut so close that ink is on it too: then most of the picture is
-    # paper, and in doubt paper is light.
-    on_border = float(dark[border].mean())
-    paper_is_dark = on_border > 0.5 if on_border < 0.05 or on_border > 0.95 else bool(dark.mean() > 0.65)
-    of_paper = (dark == paper_is_dark) & border
-    paper = float(np.median(grey[of_paper if of_paper.any() else dark == paper_is_dark]))
-    contrast = np.clip(grey - paper if paper_is_dark else paper - grey, 0, None)
-    if contrast.max() < _MIN_CONTRAST:
-        return None
-    inked = contrast > max(_otsu(contrast), _MIN_CONTRAST / 2)
-    full = float(np.median(contrast[inked]))
-    return np.asarray(np.clip(contrast / full, 0, 1))
-
-
-def _otsu(levels: NDArray[np.float64]) -> float:
-    """Finds the threshold that parts levels in two most evenly (Otsu 1979)."""
-    counts, edges = np.histogram(levels, bins=256)
-    middles = (edges[:-1] + edges[1:]) / 2
-    below = np.cumsum(counts)[:-1]
-    above = counts.sum() - below
-    sum_below = np.cumsum(counts * middles)[:-1]
-    sum_above = (counts * middles).sum() - sum_below
-    with np.errstate(invalid="ignore", divide="ignore"):
-        between = below * above * (sum_below / below - sum_above / above) ** 2
-    return float(middles[int(np.nan_to_num(between).argmax())])
-
-
-def _place(ink: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Scales the character to the grid and centres it by its bounding box: float (56, 56), 0 to 1."""
-    inked = ink > 0.5
+    Returns:
+        Float (56, 56), 0 to 1.
+    """
+    level = _EDGE if softness_px < _SOFT_PX else _last_trace(ink)
+    inked = ink > level
     rows, columns = np.flatnonzero(inked.any(axis=1)), np.flatnonzero(inked.any(axis=0))
     top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
+    long_side_px = LONG_SIDE_PX + 2 * BLUR_PX * NormalDist().inv_cdf(1 - level)
     # The square of the image that the grid shows, soft edges and border included.
-    side = max(bottom - top, right - left) * GRID_PX / LONG_SIDE_PX
-    middle_x, middle_y = (left + right) / 2, (top + bottom) / 2
-    pad = int(np.ceil(side)) + 1
-    picture = Image.fromarray(np.pad(ink, pad).astype(np.float32))
-    box = (
-        middle_x - side / 2 + pad,
-        middle_y - side / 2 + pad,
-        middle_x + side / 2 + pad,
-        middle_y + side / 2 + pad,
-    )
-    placed = picture.resize((GRID_PX, GRID_PX), Image.Resampling.BICUBIC, box=box)
+    side = max(bottom - top, right - left) * GRID_PX / long_side_px
+    corner_x, corner_y = (left + right - side) / 2, (top + bottom - side) / 2
+    height, width = ink.shape
+    pad_x = int(np.ceil(max(-corner_x, corner_x + side - width, 0)))
+    pad_y = int(np.ceil(max(-corner_y, corner_y + side - height, 0)))
+    shown = Image.fromarray(np.pad(ink, ((pad_y, pad_y), (pad_x, pad_x))))
+    box = (corner_x + pad_x, corner_y + pad_y, corner_x + side + pad_x, corner_y + side + pad_y)
+    placed = shown.resize((GRID_PX, GRID_PX), Image.Resampling.BICUBIC, box=box)
     return np.clip(np.asarray(placed, dtype=np.float64), 0, 1)
+
+
+def _last_trace(ink: NDArray[np.float32]) -> float:
+    """Finds the level down to which soft edges stand out of the noise.
+
+    EMNIST cut its soft characters out by the last trace of ink, which lies outside of the edge, and the more so where
+    strokes end round or thin.
+    """
+    import cv2  # noqa: PLC0415 - a tenth of a second that strokes don't have to wait for
+
+    reach = 2 * max(round(max(ink.shape) / 14), 1) + 1
+    around = cv2.dilate((ink > _EDGE).astype(np.uint8), np.ones((reach, reach), np.uint8)) > 0
+    # A picture that was cut out too close shows no trace beyond the edge.
+    around[0] = around[-1] = around[:, 0] = around[:, -1] = False
+    noise = float(ink[~around].max(initial=0))
+    return min(max(1.2 * noise, _LEAST_TRACE), _EDGE)
 
 
 def _softness_px(coverage: NDArray[np.float64]) -> float:
@@ -285,3 +209,35 @@ def _blur_and_halve(blur_px: float) -> NDArray[np.float64]:
     blur = np.exp(-0.5 * (distance / blur_px) ** 2)
     reach = np.exp(-0.5 * (np.arange(-GRID_PX, GRID_PX + 1) / blur_px) ** 2).sum()
     return np.asarray(halve @ (blur / reach))
+
+
+def log_case_of_l(glyphs: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Tells the two shapes of EMNIST's class L apart: L has a foot, l is a bar, perhaps with a tail.
+
+    The class has more bars than feet. Where only L can be meant, a bar is I or 1 all the same, and the class must not
+    stand in their way. In EMNIST's class the length of the foot has two heaps, below and above a third of the height.
+
+    Args:
+        glyphs: uint8 (N, 28, 28), of anything.
+
+    Returns:
+        Log-probabilities of L and of l, were it one of them, float (N, 2).
+    """
+    ink = glyphs > 127
+    across = np.arange(GLYPH_PX, dtype=np.float64)
+    inked = ink.any(axis=2)
+    top = inked.argmax(axis=1)[:, None]
+    height = np.maximum(inked.sum(axis=1), 1)[:, None]
+    down = (across - top) / height
+    # The stem is a straight line through the upper part; the foot is how far the lowest part goes to its right.
+    stem = ink & ((down >= 0) & (down < 0.65))[:, :, None]
+    count = np.maximum(stem.sum(axis=(1, 2)), 1)
+    x, y = (stem.sum(axis=1) @ across) / count, (stem.sum(axis=2) @ across) / count
+    off_x, off_y = across - x[:, None], across - y[:, None]
+    covariance = np.einsum("nyx,nx,ny->n", stem, off_x, off_y)
+    lean = covariance / np.maximum(np.einsum("nyx,ny->n", stem, off_y**2), 1e-9)
+    from_stem = off_x[:, None, :] - lean[:, None, None] * off_y[:, :, None]
+    lowest = ink & ((down >= 0.75) & (down <= 1))[:, :, None]
+    foot = np.where(lowest, from_stem, 0.0).max(axis=(1, 2)) / height[:, 0]
+    is_capital = np.clip(1 / (1 + np.exp(-(foot - _FOOT) / 0.04)), 0.02, 0.98)
+    return np.asarray(np.log(np.stack([is_capital, 1 - is_capital], axis=1)))

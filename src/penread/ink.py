@@ -12,16 +12,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from penread.errors import InputError
-from penread.glyph import GRID_PX, LONG_SIDE_PX, blank_glyph, from_coverage
+from penread.glyph import GRID_PX, LONG_SIDE_PX, PEN_PX, blank_glyph, from_coverage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-#: Width of the pen on the grid of 56 pixels: the median of EMNIST's strokes is 2.85 of 28 pixels
-#: (``benchmarks/glyph_statistics.py``).
-PEN_PX = 5.6
 #: Coordinates are within this of zero.
 MAX_COORDINATE = 1e6
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
 from penread import Ink, InputError, Recognizer, to_glyph
-from penread.glyph import MAX_PIXELS
+from penread.image import MAX_PIXELS
 from penread.training.data import load
 from tests.made import drawn
 

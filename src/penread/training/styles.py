@@ -128,11 +128,28 @@ def drawn(chars: str, per_drawing: int, seed: int) -> Subset:
         Glyphs and labels, variants of a drawing one after the other.
     """
     label_of = {char: label for label, both in enumerate(stands_for(chars)) for char in both}
-    rng = np.random.default_rng(seed)
-    kept = [(label_of[char], _parse(drawing)) for char, drawing in _DRAWINGS if char in label_of]
-    glyphs = [Ink(_vary(strokes, rng)).glyph() for _, strokes in kept for _ in range(per_drawing)]
-    labels = np.repeat([label for label, _ in kept], per_drawing).astype(np.int64)
+    samples = [(label_of[char], strokes) for char, strokes in drawn_strokes(per_drawing, seed) if char in label_of]
+    glyphs = [Ink(strokes).glyph() for _, strokes in samples]
+    labels = np.array([label for label, _ in samples], np.int64)
     return Subset(np.stack(glyphs), labels, chars, "drawn", "train")
+
+
+def drawn_strokes(per_drawing: int, seed: int) -> list[tuple[str, list[NDArray[np.float64]]]]:
+    """Draws variants of the drawings above as strokes.
+
+    Args:
+        per_drawing: Variants of each.
+        seed: Of their shapes.
+
+    Returns:
+        Characters with their strokes, each float (points, 2), variants of a drawing one after the other.
+    """
+    rng = np.random.default_rng(seed)
+    return [
+        (char, _vary(strokes, rng))
+        for char, strokes in ((char, _parse(drawing)) for char, drawing in _DRAWINGS)
+        for _ in range(per_drawing)
+    ]
 
 
 def _parse(drawing: str) -> list[NDArray[np.float64]]:
