@@ -1,4 +1,4 @@
-"""The command line: ``penread serve | predict | train | evaluate | export | data | models``.
+"""The command line: ``penread serve | predict | read | train | evaluate | export | data | models``.
 
 What needs the ``train`` extra is imported inside the commands that need it.
 """
@@ -13,7 +13,7 @@ import sys
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Self
 
 import numpy as np
 import typer
@@ -23,15 +23,19 @@ from rich.markup import escape
 from rich.table import Table
 
 import penread
+from penread import results
 from penread.bundle import DEFAULT_BUNDLE, Bundle, shipped
 from penread.charset import select
-from penread.errors import InputError, PenreadError, TrainingError
+from penread.documents import Document, expand, ink, opened
+from penread.errors import CharsetError, InputError, PenreadError, TrainingError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from rich.progress import TaskID
 
+    from penread.image import ImageSource
+    from penread.prediction import Reading
     from penread.training.data import Subset
     from penread.training.evaluate import Evaluation
     from penread.training.loop import EpochMetrics
@@ -52,6 +56,16 @@ _err = Console(stderr=True, highlight=False)
 
 DataDir = Annotated[Path, typer.Option("--data-dir", envvar="PENREAD_DATA_DIR", help="The folder with EMNIST's files.")]
 BundleName = Annotated[str, typer.Option("--bundle", help="A bundle that ships, or a bundle's directory.")]
+TopK = Annotated[int, typer.Option(min=1, help="The most candidates to give.")]
+UnclearAbove = Annotated[
+    float | None,
+    typer.Option(
+        min=0,
+        max=1,
+        help="Reject ink as unclear where the probability that it is not one character is above this; 1: none.",
+        show_default="the bundle's",
+    ),
+]
 Split = Annotated[str, typer.Option(help="balanced, byclass, bymerge, letters, digits, mnist or pool47.")]
 _DEFAULT_DATA_DIR = Path("data/emnist")
 
@@ -62,7 +76,7 @@ def main() -> None:
         app()
     # OSError: a folder that can't be written to, a disk that is full.
     except (PenreadError, OSError) as error:
-        _err.print(f"[bold red]error:[/] {escape(str(error))}", soft_wrap=True)
+        _complain(str(error))
         sys.exit(1)
 
 
@@ -127,7 +141,8 @@ def predict(
         str | None,
         typer.Option(help="Characters allowed: digits, upper, lower, letters, alnum, or themselves."),
     ] = None,
-    top_k: Annotated[int, typer.Option(min=1, help="The most candidates to give.")] = 5,
+    top_k: TopK = 5,
+    unclear_above: UnclearAbove = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
     """Read one character from each file. A file that can't be read is reported, and the others are still read."""
@@ -136,32 +151,232 @@ def predict(
     failed = False
     for file in files:
         try:
-            prediction = recognizer.predict(_source(file), top_k=top_k, charset=charset)
+            source = ink(file) if file.suffix.lower() == ".json" else file
+            prediction = recognizer.predict(source, top_k=top_k, charset=charset, unclear_above=unclear_above)
         except InputError as error:
             failed = True
-            _err.print(f"[bold red]error:[/] {escape(f'{file}: {error}')}", soft_wrap=True)
+            _complain(f"{file}: {error}")
             continue
         if as_json:
             typer.echo(json.dumps({"file": str(file), **asdict(prediction)}, ensure_ascii=False))
         else:
-            answer = prediction.char or prediction.rejected
+            unread = "blank" if prediction.rejected == "blank" else f"unclear: {prediction.reason}"
+            answer = prediction.char or unread
             others = "  ".join(f"{each.char} {each.confidence:.1%}" for each in prediction.candidates)
             typer.echo(f"{file}\t{answer}\t{others}")
     if failed:
         raise typer.Exit(1)
 
 
-def _source(file: Path) -> penread.Ink | Path:
-    if file.suffix.lower() != ".json":
-        return file
+@app.command()
+def read(
+    files: Annotated[
+        list[Path], typer.Argument(help="Images, PDFs, ink in .json files; or folders of images and PDFs.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="Write the results into this file, new.", show_default="standard output")
+    ] = None,
+    form: Annotated[
+        results.Format | None,
+        typer.Option(
+            "--format",
+            help="text; jsonl: all that is known, a JSON object a page; csv: a row a line, as of a form's fields.",
+            show_default="that of --out's name, else text",
+        ),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with --out, jsonl or csv: pages that it has are skipped.")
+    ] = False,
+    charset: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Characters allowed: digits, upper, lower, letters, alnum, or themselves. "
+            'Given several times: for the first line, the second and so on; "" allows all.'
+        ),
+    ] = None,
+    no_context: Annotated[
+        bool, typer.Option("--no-context", help="Read each character by itself, not words as a whole.")
+    ] = False,
+    top_k: TopK = 5,
+    unclear_above: UnclearAbove = None,
+    overlay: Annotated[
+        Path | None,
+        typer.Option(help="Draw what was read on each page: a .png file for one page, else a folder."),
+    ] = None,
+    bundle: BundleName = DEFAULT_BUNDLE,
+) -> None:
+    """Read pages: lines, words, characters. What can't be read is reported, and the rest is still read."""
+    chosen = form or _format_of(out)
+    if resume and (out is None or chosen == "text"):
+        raise InputError("--resume goes on with a file of JSON Lines or CSV: name it with --out results.jsonl or .csv.")
+    # All the cores: a page is hundreds of glyphs in one go.
+    recognizer = penread.Recognizer(bundle, threads=0)
+    charsets = [each or None for each in charset or [""]]
+    for each in charsets:
+        select(recognizer.info.chars, each)
+    found = expand(files)
+    pictures = None if overlay is None else _Overlays(overlay, found)
+    done = results.resume(out, chosen) if resume and out else set()
+    failures = 0
+
+    def report(complaint: str) -> None:
+        nonlocal failures
+        failures += 1
+        _complain(complaint)
+
     try:
-        return penread.Ink(json.loads(file.read_text("utf-8"))["strokes"])
-    except OSError as error:
-        raise InputError(f"{error.strerror}.") from error
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError('This is no ink: give JSON as {"strokes": [[[x, y], ...], ...]}.') from error
+        with _writing(out, resume=resume) as content, _ReadingProgress(len(found), shown=out is not None) as progress:
+            written = results.Results(content, chosen, recognizer.info)
+            for file, number, document in _pages(found, done, progress, report):
+                try:
+                    source = document.page(number)
+                    reading = recognizer.read(
+                        source,
+                        charset=charsets if len(charsets) > 1 else charsets[0],
+                        context=not no_context,
+                        top_k=top_k,
+                        unclear_above=unclear_above,
+                    )
+                except (InputError, CharsetError) as error:
+                    report(f"{file}, page {number}: {error}" if document.count > 1 else f"{file}: {error}")
+                    continue
+                if pictures is not None:
+                    pictures.draw(file, number, document.count, source, reading)
+                written.add(str(file), number, reading, headed=len(found) > 1 or document.count > 1)
+    except KeyboardInterrupt:
+        _err.print("Stopped. What was read until now is written.", soft_wrap=True)
+        raise typer.Exit(130) from None
+    if failures:
+        raise typer.Exit(1)
+
+
+def _complain(complaint: str) -> None:
+    _err.print(f"[bold red]error:[/] {escape(complaint)}", soft_wrap=True)
+
+
+def _format_of(out: Path | None) -> results.Format:
+    """Tells what to write from the name of the file it goes to."""
+    suffix = out.suffix.lower() if out else ""
+    if suffix == ".jsonl":
+        return "jsonl"
+    return "csv" if suffix == ".csv" else "text"
+
+
+@contextmanager
+def _writing(out: Path | None, *, resume: bool) -> Iterator[BinaryIO]:
+    if out is None:
+        yield sys.stdout.buffer
+        return
+    out.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        content = out.open("ab" if resume else "xb")
+    except FileExistsError as error:
+        raise InputError(
+            f"{out} exists: go on with it by --resume, where it is JSON Lines or CSV, or give another name."
+        ) from error
+    with content:
+        yield content
+
+
+def _pages(
+    files: list[Path], done: set[tuple[str, int]], progress: _ReadingProgress, report: Callable[[str], None]
+) -> Iterator[tuple[Path, int, Document]]:
+    """Opens files one after the other, and gives the number of each page that is not done."""
+    for file in files:
+        try:
+            with opened(file) as document:
+                for number in range(1, document.count + 1):
+                    if (str(file), number) not in done:
+                        progress.at(file, number, document.count)
+                        yield file, number, document
+        except InputError as error:
+            report(f"{file}: {error}")
+        progress.next()
+
+
+class _ReadingProgress:
+    """The live display of reading: on standard error, where that is a terminal and the results don't go there."""
+
+    def __init__(self, files: int, *, shown: bool) -> None:
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415 - beside its only use
+
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.fields[pages]} pages read"),
+            TimeRemainingColumn(),
+            console=_err,
+            disable=not (_err.is_terminal and (shown or not sys.stdout.isatty())),
+            # Results go to standard output as they are.
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+        self._task = self._bar.add_task("", total=files, pages=0)
+        self._files = 0
+        self._pages = 0
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def at(self, file: Path, number: int, count: int) -> None:
+        """Tells which page is read now."""
+        page = f", page {number} of {count}" if count > 1 else ""
+        self._bar.update(
+            self._task,
+            description=escape(f"{file.name}{page}"),
+            completed=self._files + (number - 1) / count,
+            pages=self._pages,
+        )
+        self._pages += 1
+
+    def next(self) -> None:
+        """Tells that a file is done."""
+        self._files += 1
+        self._bar.update(self._task, completed=self._files, pages=self._pages)
+
+
+class _Overlays:
+    """Where the pictures of pages with their readings go: one file, or a folder with a file a page.
+
+    Raises:
+        InputError: One file is given for several pages, or a name of another format.
+    """
+
+    def __init__(self, path: Path, files: list[Path]) -> None:
+        suffix = path.suffix.lower()
+        if suffix in {".jpg", ".jpeg", ".pdf", ".tif", ".tiff", ".webp", ".gif", ".bmp"} and not path.is_dir():
+            raise InputError(f"{path}: pictures are written as PNG. Give a name that ends in .png, or a folder.")
+        self._is_folder = suffix != ".png" or path.is_dir()
+        self._path = path
+        if not self._is_folder and (len(files) > 1 or _count(files[0]) > 1):
+            raise InputError(f"There are several pages: give --overlay a folder for their pictures, not {path}.")
+        (path if self._is_folder else path.parent).mkdir(parents=True, exist_ok=True)
+        # Files of one name, from several folders, are told apart by numbers.
+        unique = len({file.name for file in files}) == len(set(files))
+        self._stems = {
+            file: file.name if unique else f"{number}-{file.name}"
+            for number, file in enumerate(dict.fromkeys(files), 1)
+        }
+
+    def draw(self, file: Path, number: int, count: int, source: penread.Ink | ImageSource, reading: Reading) -> None:
+        """Draws a page."""
+        from penread import overlay  # noqa: PLC0415 - only where it is asked for
+
+        name = f"{self._stems[file]}{f'-{number}' if count > 1 else ''}.png"
+        overlay.draw(source, reading).save(self._path / name if self._is_folder else self._path, "PNG")
+
+
+def _count(file: Path) -> int:
+    try:
+        with opened(file) as document:
+            return document.count
+    # It is told when the file's turn comes.
+    except InputError:
+        return 1
 
 
 @app.command()

@@ -37,7 +37,7 @@ def files(tmp_path: Path) -> Path:
 def test_version_and_help() -> None:
     assert run("--version").stdout.strip() == penread.__version__
     assert run().returncode != 0
-    for command in ("serve", "predict", "train", "evaluate", "export", "data", "models"):
+    for command in ("serve", "predict", "read", "train", "evaluate", "export", "data", "models"):
         assert command in run("--help").stdout
         assert run(command, "--help").returncode == 0
 
@@ -54,7 +54,21 @@ def test_predict_gives_json_lines(files: Path) -> None:
     ended = run("predict", "l.json", "blank.png", "--json", "--top-k", "2", "--charset", "lower", cwd=files)
     first, second = (json.loads(line) for line in ended.stdout.splitlines())
     assert (first["file"], first["char"], len(first["candidates"])) == ("l.json", "l", 2)
-    assert second == {"file": "blank.png", "char": None, "confidence": 0.0, "candidates": [], "rejected": "blank"}
+    assert second == {
+        "file": "blank.png", "char": None, "confidence": 0.0, "candidates": [], "rejected": "blank", "reason": "empty",
+    }  # fmt: skip
+
+
+def test_predict_tells_why_it_rejects_and_rejects_as_asked(files: Path) -> None:
+    (files / "lt.json").write_text(json.dumps({"strokes": [*STROKES_L, [[60, 0], [90, 0]], [[75, 0], [75, 40]]]}))
+    [line] = run("predict", "lt.json", cwd=files).stdout.splitlines()
+    assert line.split("\t")[1] == "unclear: several"
+    [line] = run("predict", "lt.json", "--unclear-above", "1", cwd=files).stdout.splitlines()
+    assert len(line.split("\t")[1]) == 1
+    [line] = run("predict", "lt.json", "--json", cwd=files).stdout.splitlines()
+    told = json.loads(line)
+    assert (told["char"], told["rejected"], told["reason"]) == (None, "unclear", "several")
+    assert run("predict", "lt.json", "--unclear-above", "2", cwd=files).returncode == 2
 
 
 def test_a_broken_file_is_told_and_stops_nothing(files: Path) -> None:

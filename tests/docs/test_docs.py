@@ -17,12 +17,18 @@ from PIL import Image
 from penread import Ink
 from penread.bundle import Bundle
 from penread.cli import app
+from penread.image import MAX_PIXELS
+from penread.ink import MAX_COORDINATE
+from penread.lines import MAX_PARTS
 from penread.server import limits
 from penread.server.settings import Settings
 from tests.conftest import ROOT, STROKES_L
+from tests.documents.written import page_of, save_pages
 from tests.made import drawn
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+# What is written on page.png; on scan.pdf, and on its second page the other way round.
+PAGE = ("HEAT MEN", "377")
 # What a test can't run, and what stands in for it.
 NOT_RUN = {
     "make": "CI runs make test; make serve needs a terminal to end it",
@@ -59,6 +65,8 @@ def workplace(tmp_path: Path, small_emnist: Path) -> Path:
     picture = Image.fromarray(255 - Ink(STROKES_L).glyph()).resize((120, 120), Image.Resampling.BICUBIC)
     picture.save(tmp_path / "letter.png")
     picture.convert("RGB").save(tmp_path / "digit.jpg")
+    page_of(*PAGE).save(tmp_path / "page.png")
+    save_pages(tmp_path / "scan.pdf", page_of(*PAGE), page_of(*PAGE[::-1]))
     return tmp_path
 
 
@@ -92,8 +100,12 @@ def test_the_commands_run(document: Path, workplace: Path, server: str) -> None:
         at_hand = command.replace("http://127.0.0.1:8000", server)
         ended = subprocess.run(at_hand, shell=True, cwd=workplace, env=env, capture_output=True, text=True)
         assert ended.returncode == 0, f"{command}\n{ended.stdout}\n{ended.stderr}"
-        if command.startswith("curl"):
+        if "/api/v1/predict" in command:
             assert json.loads(ended.stdout)["char"] == "L", ended.stdout
+        elif "/api/v1/read" in command:
+            assert json.loads(ended.stdout)["text"] == ("LT" if "strokes" in command else "\n".join(PAGE)), ended.stdout
+        elif command.startswith("curl"):
+            raise AssertionError(f"What {command} must answer is not said here.")
 
 
 def test_make_trains_what_the_document_says() -> None:
@@ -138,6 +150,8 @@ def test_the_python_runs(name: str, workplace: Path, monkeypatch: pytest.MonkeyP
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("L ")
     assert lines[1].startswith("L [Candidate(char='L'")
+    assert lines[3:5] == list(PAGE)
+    assert lines[5].startswith("[('H', 0.9")
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
@@ -160,8 +174,11 @@ def test_the_figures_are_the_bundles(name: str) -> None:
 
 def test_the_stated_bounds_are_those_of_the_code() -> None:
     api = (ROOT / "docs" / "api.md").read_text("utf-8")
-    for bound in (limits.MAX_BODY_BYTES, limits.MAX_STROKES, limits.MAX_POINTS, 1_000_000, 40_000_000):
-        assert f"{bound:,}" in api
+    for bound in (
+        *(limits.MAX_BODY_BYTES, limits.MAX_STROKES, limits.MAX_POINTS, limits.MAX_CHARSETS),
+        *(MAX_COORDINATE, MAX_PIXELS, MAX_PARTS),
+    ):
+        assert f"{bound:,.0f}" in api
     for name, field in Settings.model_fields.items():
         assert f"| `--{name}` | `PENREAD_{name.upper()}` | `{field.default}` |" in api
 

@@ -138,6 +138,73 @@ def test_the_blank_canvas_gets_words(visit) -> None:
     expect(page.status).to_contain_text("Nothing is drawn yet")
 
 
+HT = [[[0, 0], [0, 100]], [[60, 0], [60, 100]], [[0, 50], [60, 50]], [[90, 0], [160, 0]], [[125, 0], [125, 100]]]
+
+
+def scribble() -> list[list[list[float]]]:
+    """A pen that wanders about: 60 strides in any direction."""
+    strides = np.random.default_rng(1).normal(0, 30, (60, 2))
+    return [strides.cumsum(axis=0).tolist()]
+
+
+@pytest.mark.parametrize(
+    ("locale", "strokes", "headline", "remark", "heading"),
+    [
+        ("en-GB", HT, "More than one character", "draw one letter or digit alone", "Perhaps"),
+        ("ru-RU", HT, "Здесь не один символ", "нарисуйте одну букву или цифру", "Возможно, это"),
+        ("en-GB", scribble(), "No letter or digit I know", "draw a Latin letter or a digit", "Perhaps"),
+        ("ru-RU", scribble(), "Незнакомый символ", "нарисуйте латинскую букву или цифру", "Возможно, это"),
+    ],
+)
+def test_what_is_no_character_is_told_in_a_sentence(
+    visit, locale: str, strokes: list[list[list[float]]], headline: str, remark: str, heading: str
+) -> None:
+    page = visit(locale=locale)
+    ordinary = page.page.locator("#candidates-heading").inner_text()
+    page.draw(strokes)
+    page.predict()
+    page.expect_state("unclear")
+    expect(page.page.locator("#char")).to_have_text("?")
+    expect(page.page.locator("#headline")).to_have_text(headline)
+    expect(page.page.locator("#remark")).to_contain_text(remark)
+    expect(page.page.locator("#candidates-heading")).to_have_text(heading)
+    expect(candidates(page)).to_have_count(5)
+    expect(page.status).to_contain_text(headline)
+    expect(page.status).to_contain_text(heading)
+    # It is only a "perhaps": paler than an answer's candidates.
+    assert float(candidates(page).first.locator(".bar").evaluate("bar => getComputedStyle(bar).opacity")) < 1
+    page.clear()
+    page.draw(STROKES_L)
+    page.predict()
+    page.expect_state("ready")
+    expect(page.page.locator("#candidates-heading")).to_have_text(ordinary)
+    assert float(candidates(page).first.locator(".bar").evaluate("bar => getComputedStyle(bar).opacity")) == 1
+
+
+@pytest.mark.parametrize("locale", ["en-GB", "ru-RU"])
+@pytest.mark.parametrize("width", [320, 390, 768, 1100])
+def test_every_reason_has_words_that_fit(visit, locale: str, width: int) -> None:
+    page = visit(locale=locale, viewport={"width": width, "height": 844})
+    page.draw(STROKES_L, size_px=120, at=40)
+    height = "() => document.getElementById('answer').getBoundingClientRect().height"
+    before = page.page.evaluate(height)
+    said = set()
+    answer: dict[str, Any] = {"char": None, "confidence": 0.1, "rejected": "unclear"}
+    answer["candidates"] = [{"char": "W", "confidence": 0.4}]
+    page.page.route("**/api/v1/predict", lambda route: route.fulfill(json=answer))
+    for reason in ("speck", "solid", "several", "unknown", "something new", None):
+        answer["reason"] = reason
+        page.predict()
+        page.expect_state("unclear")
+        said.add(page.page.locator("#headline").inner_text())
+        assert page.page.evaluate(height) == before
+        assert page.page.evaluate("document.documentElement.scrollWidth") <= width
+        page.clear()
+        page.draw(STROKES_L, size_px=120, at=40)
+    # A reason that this page doesn't know, from a newer server, is as good as none.
+    assert len(said) == 5
+
+
 def test_a_drawing_changed_after_the_answer_is_told(visit) -> None:
     page = visit()
     page.draw(STROKES_L)

@@ -56,11 +56,11 @@ def test_strokes_are_read_as_in_python(api: httpx2.Client, recognizer: Recognize
     response = predict(api, strokes=STROKES_L)
     assert response.status_code == 200
     answer = response.json()
-    assert set(answer) == {"char", "confidence", "candidates", "rejected", "model"}
+    assert set(answer) == {"char", "confidence", "candidates", "rejected", "reason", "model"}
     prediction = recognizer.predict(Ink(STROKES_L))
     assert answer["char"] == prediction.char == "L"
     assert answer["confidence"] == pytest.approx(prediction.confidence)
-    assert answer["rejected"] is None
+    assert answer["rejected"] is answer["reason"] is None
     assert answer["model"] == {"name": recognizer.info.name, "version": recognizer.info.version}
     assert answer["candidates"] == [
         {"char": each.char, "confidence": pytest.approx(each.confidence)} for each in prediction.candidates
@@ -113,7 +113,19 @@ def test_the_glyph_is_what_the_model_saw(api: httpx2.Client) -> None:
 def test_a_blank_is_rejected(api: httpx2.Client, strokes: list[Any]) -> None:
     answer = predict(api, strokes=strokes, include_glyph=True).json()
     assert (answer["char"], answer["confidence"], answer["candidates"], answer["rejected"]) == (None, 0, [], "blank")
+    assert answer["reason"] == "empty"
     assert answer["glyph"].startswith("data:image/png")
+
+
+LT = [*STROKES_L, [[60, 0], [90, 0]], [[75, 0], [75, 40]]]
+
+
+def test_what_is_unclear_is_rejected_with_a_reason_or_not_as_asked(api: httpx2.Client) -> None:
+    answer = predict(api, strokes=LT).json()
+    assert (answer["char"], answer["rejected"], answer["reason"]) == (None, "unclear", "several")
+    assert len(answer["candidates"]) == 5
+    assert predict(api, strokes=LT, unclear_above=1).json()["rejected"] is None
+    assert predict(api, strokes=STROKES_L, unclear_above=0).json()["reason"] in {"several", "unknown"}
 
 
 @pytest.mark.parametrize(
@@ -134,6 +146,9 @@ def test_a_blank_is_rejected(api: httpx2.Client, strokes: list[Any]) -> None:
         ({"strokes": [[["a", "a"]] * 15] * 900}, "strokes.0.0.0: .*number"),
         ({f"field{number}": 0 for number in range(5000)}, "5,001 errors|5,000 errors"),
         ({"strokes": STROKES_L, "top_k": 0}, "top_k: .*greater than or equal to 1"),
+        ({"strokes": STROKES_L, "unclear_above": 1.5}, "unclear_above: .*less than or equal to 1"),
+        ({"strokes": STROKES_L, "unclear_above": -1}, "unclear_above: .*greater than or equal to 0"),
+        ({"strokes": STROKES_L, "charset": ["digits"]}, "charset: .*string"),
         ({"strokes": STROKES_L, "charset": "é"}, "no class for 'é'"),
         ({"strokes": STROKES_L, "charset": ""}, "empty charset"),
         ({"strokes": STROKES_L, "colour": 1}, "colour: there is no such field"),
@@ -173,6 +188,8 @@ def test_forms_that_are_not_right_are_told(api: httpx2.Client) -> None:
     )
     extra = api.post("/api/v1/predict", files={"image": ("a", IMAGE_L)}, data={"top": "1"})
     assert "top: there is no such field" in problem(extra, 422)
+    twice = api.post("/api/v1/predict", files={"image": ("a", IMAGE_L)}, data={"top_k": ["1", "2"]})
+    assert "top_k: Input should be a valid integer" in problem(twice, 422)
     many = [("image", ("a", IMAGE_L))] * 2
     problem(api.post("/api/v1/predict", files=many), 400)
     header = {"content-type": "multipart/form-data; boundary=x"}
@@ -228,11 +245,12 @@ def test_health_page_and_documentation(api: httpx2.Client) -> None:
             assert not link.startswith(("http", "//")), link
             assert link.startswith("data:") or api.get(f"/{link.lstrip('/')}").status_code == 200, link
     schema = api.get("/openapi.json").json()
-    operation = schema["paths"]["/api/v1/predict"]["post"]
-    assert set(operation["requestBody"]["content"]) == {"application/json", "multipart/form-data"}
-    assert {"200", "400", "413", "415", "422"} <= set(operation["responses"])
-    problems = operation["responses"]["422"]["content"]["application/problem+json"]
-    assert set(problems["schema"]["properties"]) == {"type", "title", "status", "detail"}
+    for path in ("/api/v1/predict", "/api/v1/read"):
+        operation = schema["paths"][path]["post"]
+        assert set(operation["requestBody"]["content"]) == {"application/json", "multipart/form-data"}
+        assert {"200", "400", "413", "415", "422"} <= set(operation["responses"])
+        problems = operation["responses"]["422"]["content"]["application/problem+json"]
+        assert set(problems["schema"]["properties"]) == {"type", "title", "status", "detail"}
 
 
 def test_many_clients_at_once(api: httpx2.Client) -> None:

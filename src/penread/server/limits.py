@@ -15,6 +15,8 @@ MAX_BODY_BYTES = 16 * 1024 * 1024
 MAX_STROKES = 1_000
 #: The most points of one drawing, all strokes together.
 MAX_POINTS = 20_000
+#: The most charsets, one for each line of a page.
+MAX_CHARSETS = 200
 
 
 class BodyLimit:

@@ -6,21 +6,22 @@ import base64
 import binascii
 import io
 import re
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, JsonValue, Tag, model_validator
 
 from penread.errors import InputError
 from penread.ink import MAX_COORDINATE, Ink
-from penread.server.limits import MAX_POINTS, MAX_STROKES
+from penread.server.limits import MAX_CHARSETS, MAX_POINTS, MAX_STROKES
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from penread.bundle import ModelInfo
-    from penread.recognizer import Prediction, Source
+    from penread.prediction import Prediction, Reading
+    from penread.recognizer import Source
 
 # The list of strokes itself, and what a charset may hold.
 _OTHER_BRACKETS = 128
@@ -32,31 +33,78 @@ Point = Annotated[list[Coordinate], Field(min_length=2, max_length=2, fail_fast=
 Stroke = Annotated[list[Point], Field(max_length=MAX_POINTS, fail_fast=True)]
 
 
+Charset = Annotated[str, Field(max_length=100)]
+# The kind is told from the value, so that an error is told of that kind alone.
+Charsets = Annotated[
+    Annotated[Charset, Tag("string")]
+    | Annotated[list[Charset | None], Field(min_length=1, max_length=MAX_CHARSETS), Tag("list")],
+    Discriminator(lambda value: "list" if isinstance(value, list) else "string"),
+]
+_CHARSET = (
+    '"digits", "upper", "lower", "letters", "alnum", or the characters themselves, such as "ABC123". '
+    "All, where it is left out"
+)
+
+
 class Options(BaseModel):
     """How to answer."""
 
     model_config = ConfigDict(extra="forbid")
 
     top_k: int = Field(default=5, ge=1, le=100, description="The most candidates to give.")
-    charset: str | None = Field(
+    unclear_above: float | None = Field(
         default=None,
-        max_length=100,
-        description='The characters allowed: "digits", "upper", "lower", "letters", "alnum", or the characters '
-        'themselves, such as "ABC123". All, where it is left out.',
+        ge=0,
+        le=1,
+        description="Ink is rejected as unclear where the probability that it is not one character is above this: "
+        "0 for ink that has to be beyond doubt, 1 to reject none. The model's own bound, where it is left out.",
     )
+
+    @classmethod
+    def from_form(cls, fields: list[tuple[str, str]]) -> Self:
+        """Reads the fields of a form, in their order; what is there several times is a list.
+
+        Raises:
+            ValidationError: A field is none of the options, or not as described.
+        """
+        values: dict[str, list[str]] = {}
+        for name, value in fields:
+            values.setdefault(name, []).append(value)
+        return cls.model_validate({name: given[0] if len(given) == 1 else given for name, given in values.items()})
+
+
+class PredictOptions(Options):
+    """How to answer what one character is."""
+
+    charset: Charset | None = Field(default=None, description=f"The characters allowed: {_CHARSET}.")
     include_glyph: bool = Field(default=False, description="Whether to give the 28×28 picture that the model saw.")
 
 
-class PredictRequest(Options):
-    """One character to read: either ``strokes`` or ``image``."""
+class ReadOptions(Options):
+    """How to answer what a page says."""
 
-    model_config = ConfigDict(
-        extra="forbid",
-        json_schema_extra={
-            "oneOf": [{"required": ["strokes"]}, {"required": ["image"]}],
-            "examples": [{"strokes": [[[5, 0], [5, 40], [30, 40]]]}],
-        },
+    charset: Charsets | None = Field(
+        default=None,
+        description=f"The characters allowed: {_CHARSET}. Or a list of as many as there are lines, each for its line, "
+        "null for all; in a form the field is given several times, empty for all.",
     )
+    context: bool = Field(
+        default=True,
+        description="Whether words are read as a whole: neighbours, sizes and a model of English decide between "
+        "characters that look alike. Without, each character is read by itself.",
+    )
+
+    @classmethod
+    def from_form(cls, fields: list[tuple[str, str]]) -> Self:
+        """Reads the fields of a form; an empty charset allows all characters."""
+        options = super().from_form(fields)
+        if isinstance(options.charset, list):
+            options.charset = [charset or None for charset in options.charset]
+        return options
+
+
+class SourceFields(BaseModel):
+    """What to read: either ``strokes`` or ``image``."""
 
     strokes: list[Stroke] | None = Field(
         default=None,
@@ -71,7 +119,7 @@ class PredictRequest(Options):
     )
 
     @model_validator(mode="after")
-    def _one_source(self) -> PredictRequest:
+    def _one_source(self) -> Self:
         if (self.strokes is None) == (self.image is None):
             raise ValueError('give either "strokes" or "image", and not both')
         points = sum(len(stroke) for stroke in self.strokes or [])
@@ -80,7 +128,7 @@ class PredictRequest(Options):
         return self
 
     @classmethod
-    def parse(cls, body: bytes) -> PredictRequest:
+    def parse(cls, body: bytes) -> Self:
         """Reads a JSON body.
 
         Raises:
@@ -109,8 +157,35 @@ class PredictRequest(Options):
             raise InputError("image is not base64: give the file's bytes as base64 or as a data URL.") from error
 
 
+_O: JsonValue = [[57, 0], [46, 6], [42, 20], [46, 34], [57, 40], [68, 34], [72, 20], [68, 6], [57, 0]]
+_ONE_SOURCE: dict[str, JsonValue] = {"oneOf": [{"required": ["strokes"]}, {"required": ["image"]}]}
+
+
+class PredictRequest(SourceFields, PredictOptions):
+    """One character to read: either ``strokes`` or ``image``."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={**_ONE_SOURCE, "examples": [{"strokes": [[[5, 0], [5, 40], [30, 40]]]}]}
+    )
+
+
+class ReadRequest(SourceFields, ReadOptions):
+    """A page to read, or strokes side by side: either ``strokes`` or ``image``."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            **_ONE_SOURCE,
+            # L O T
+            "examples": [{"strokes": [[[5, 0], [5, 40], [30, 40]], _O, [[87, 0], [117, 0]], [[102, 0], [102, 40]]]}],
+        },
+    )
+
+
 class CandidateOut(BaseModel):
     """One possible answer."""
+
+    model_config = ConfigDict(from_attributes=True)
 
     char: str
     confidence: float = Field(ge=0, le=1, description="Its probability among the characters that are allowed.")
@@ -123,15 +198,31 @@ class ModelOut(BaseModel):
     version: str
 
 
-class PredictResponse(BaseModel):
-    """What was read."""
+class PredictionOut(BaseModel):
+    """What one character was read as."""
+
+    model_config = ConfigDict(from_attributes=True)
 
     char: str | None = Field(description="The best candidate; null where the input was rejected.")
-    confidence: float = Field(ge=0, le=1, description="The best candidate's confidence.")
+    confidence: float = Field(
+        ge=0,
+        le=1,
+        description="The best candidate's confidence; 0 for a blank; where unclear, times the probability that it is "
+        "one character at all.",
+    )
     candidates: list[CandidateOut] = Field(description="The likeliest answers, best first; empty only for a blank.")
     rejected: Literal["blank", "unclear"] | None = Field(
         description="null; blank: there is no ink; unclear: the model can't tell what it is."
     )
+    reason: Literal["empty", "speck", "solid", "several", "unknown"] | None = Field(
+        description="Why it was rejected. empty: there is no ink; speck: too little of it; solid: too much; several: "
+        "more than one character; unknown: no character that the model knows."
+    )
+
+
+class PredictResponse(PredictionOut):
+    """What was read."""
+
     model: ModelOut
     glyph: str | None = Field(default=None, description="The picture that the model saw, a PNG as data URL.")
 
@@ -144,16 +235,64 @@ class PredictResponse(BaseModel):
             info: The model that read it.
             glyph: The glyph to show, uint8 (28, 28), or None.
         """
-        response = cls(
-            char=prediction.char,
-            confidence=prediction.confidence,
-            candidates=[CandidateOut(char=each.char, confidence=each.confidence) for each in prediction.candidates],
-            rejected=prediction.rejected,
-            model=ModelOut(name=info.name, version=info.version),
-        )
+        read = PredictionOut.model_validate(prediction)
+        response = cls(**vars(read), model=ModelOut(name=info.name, version=info.version))
         if glyph is not None:
             response.glyph = _png_data_url(glyph)
         return response
+
+
+class BoxOut(BaseModel):
+    """A rectangle: in pixels of the upright image, or in the unit of the strokes."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
+class CharacterOut(PredictionOut):
+    """A character of a line."""
+
+    box: BoxOut = Field(description="Where its ink is.")
+
+
+class LineOut(BaseModel):
+    """A line of a page."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    text: str = Field(description="Its characters, words parted by a space; U+FFFD for what was rejected.")
+    box: BoxOut = Field(description="Where its ink is.")
+    characters: list[CharacterOut] = Field(description="Its characters in reading order; spaces aren't among them.")
+
+
+class ReadResponse(BaseModel):
+    """What was read on a page."""
+
+    text: str = Field(description="The texts of the lines, one below the other.")
+    width: float = Field(description="Width of the page, in the unit of the boxes.")
+    height: float = Field(description="Height of the page.")
+    lines: list[LineOut] = Field(description="The lines from top to bottom; none where there is no ink.")
+    model: ModelOut
+
+    @classmethod
+    def of(cls, reading: Reading, info: ModelInfo) -> ReadResponse:
+        """Words a reading for the API.
+
+        Args:
+            reading: What was read.
+            info: The model that read it.
+        """
+        return cls(
+            text=reading.text,
+            width=reading.width,
+            height=reading.height,
+            lines=[LineOut.model_validate(line) for line in reading.lines],
+            model=ModelOut(name=info.name, version=info.version),
+        )
 
 
 class Health(BaseModel):

@@ -14,6 +14,7 @@
  * @property {HTMLElement} char
  * @property {HTMLElement} headline
  * @property {HTMLElement} remark
+ * @property {HTMLElement} candidatesHeading
  * @property {HTMLElement} candidates
  * @property {HTMLImageElement} glyph
  *
@@ -67,8 +68,12 @@ export function createAnswerView(parts, i18n, announce) {
     parts.remark.textContent = remark;
   }
 
-  /** @param {readonly Candidate[]} candidates */
-  function setCandidates(candidates) {
+  /**
+   * @param {readonly Candidate[]} candidates
+   * @param {string} [heading]  The key of the words above them.
+   */
+  function setCandidates(candidates, heading = "candidatesHeading") {
+    parts.candidatesHeading.textContent = text(heading);
     parts.candidates.replaceChildren(...candidates.map((candidate) => createRow(candidate, i18n)));
     parts.candidates.hidden = candidates.length === 0;
   }
@@ -124,22 +129,25 @@ export function createAnswerView(parts, i18n, announce) {
       }, PATIENCE_MS);
     },
 
-    showPrediction({ char, confidence, candidates, rejected, glyph }) {
+    showPrediction({ char, confidence, candidates, rejected, reason, glyph }) {
       if (rejected === "blank") {
         showBlank();
         return;
       }
-      setCandidates(candidates);
       setGlyph(glyph);
       if (char === null) {
         setState("unclear");
+        setCandidates(candidates, "perhapsHeading");
         parts.char.textContent = "?";
-        setWords(text("unclearHeadline"), text("unclearRemark"));
-        const list = candidates.length > 0 ? ` ${text("spokenCandidates", { list: speakList(candidates) })}` : "";
-        announce(`${text("unclearHeadline")}. ${text("unclearRemark")}${list}`);
+        const headline = text(reason === null ? "unclearHeadline" : `${reason}Headline`);
+        const remark = text(reason === null ? "unclearRemark" : `${reason}Remark`);
+        setWords(headline, remark);
+        const list = candidates.length > 0 ? ` ${text("spokenPerhaps", { list: speakList(candidates) })}` : "";
+        announce(`${headline}. ${remark}${list}`);
         return;
       }
       setState("ready");
+      setCandidates(candidates);
       parts.char.textContent = char;
       setWords(i18n.percent(confidence), text(nameCertainty(confidence)));
       parts.headline.classList.add("number");

@@ -12,8 +12,11 @@
  * @property {number} confidence
  * @property {Candidate[]} candidates  Best first.
  * @property {null | "blank" | "unclear"} rejected
+ * @property {Reason | null} reason  Why an unclear drawing was rejected, where the page has words for it.
  * @property {{ name: string, version: string } | null} model
  * @property {string | null} glyph  The picture the model saw, as a data URL.
+ *
+ * @typedef {"speck" | "solid" | "several" | "unknown"} Reason
  *
  * @typedef {"offline" | "timeout" | "overloaded" | "refused" | "failed" | "malformed" | "tooDetailed"} Failure
  */
@@ -21,6 +24,8 @@
 const ENDPOINT = "api/v1/predict";
 const TIMEOUT_MS = 10_000;
 const TOP_K = 5;
+/** @type {readonly Reason[]} */
+const REASONS = ["speck", "solid", "several", "unknown"];
 
 /** Why there is no prediction. */
 export class PredictionError extends Error {
@@ -113,6 +118,7 @@ function readPrediction(answer) {
     confidence: rejected === null ? confidence : 0,
     candidates: candidates.slice(0, TOP_K),
     rejected,
+    reason: rejected === "unclear" && REASONS.includes(answer.reason) ? answer.reason : null,
     model: isText(model?.name) && isText(model?.version) ? model : null,
     glyph: isText(glyph) && glyph.startsWith("data:image/png;base64,") ? glyph : null,
   };

@@ -21,6 +21,7 @@ const answer = createAnswerView(
     char: find("char"),
     headline: find("headline"),
     remark: find("remark"),
+    candidatesHeading: find("candidates-heading"),
     candidates: find("candidates"),
     glyph: /** @type {HTMLImageElement} */ (find("glyph")),
   },
