@@ -129,13 +129,15 @@ def _with_pen(ink: NDArray[np.float32], pen_px: float, wanted_px: float) -> NDAr
     """
     import cv2  # noqa: PLC0415 - a tenth of a second that strokes don't have to wait for
 
-    scale = _FINE * LONG_SIDE_PX / max(ink.shape)
+    # Fine enough for the thinnest line to stay.
+    finer = max(_FINE, min(2 / max(pen_px, 1e-3), 4 * _FINE))
+    scale = finer * LONG_SIDE_PX / max(ink.shape)
     size = [max(round(side * scale), 1) for side in ink.shape[::-1]]
     fine = cv2.resize(ink, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
-    solid = np.pad((fine > _EDGE).astype(np.uint8), round(_FINE * PEN_PX))
+    solid = np.pad((fine > min(_EDGE, float(fine.max()) / 2)).astype(np.uint8), round(finer * PEN_PX))
     inside = cv2.distanceTransform(solid, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     outside = cv2.distanceTransform(1 - solid, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    grow = (wanted_px - pen_px) * _FINE / 2
+    grow = (wanted_px - pen_px) * finer / 2
     if grow < 0:
         # No stroke is worn away: half of the width of the thinnest stays.
         middles = inside[(inside >= cv2.dilate(inside, np.ones((5, 5), np.uint8))) & (inside > 0)]

@@ -63,7 +63,12 @@ def picture(image: ImageSource, longest_px: int) -> tuple[NDArray[np.uint8], flo
             return _shrunk(image, longest_px)
         source = io.BytesIO(image) if isinstance(image, bytes) else image
         with Image.open(source, formats=IMAGE_FORMATS) as opened:
-            return _shrunk(opened, longest_px)
+            _check_pixels(opened)
+            longer_side = max(opened.size)
+            # A JPEG can be decoded smaller at once.
+            opened.draft(None, (longest_px, longest_px))
+            levels = _levels(opened, longest_px)
+            return levels, longer_side / max(levels.shape[:2])
     except InputError:
         raise
     except FileNotFoundError as error:
@@ -81,11 +86,8 @@ def picture(image: ImageSource, longest_px: int) -> tuple[NDArray[np.uint8], flo
 
 def _shrunk(image: Image.Image, longest_px: int) -> tuple[NDArray[np.uint8], float]:
     _check_pixels(image)
-    longer_side = max(image.size)
-    # A JPEG can be decoded smaller at once.
-    image.draft(None, (longest_px, longest_px))
     levels = _levels(image, longest_px)
-    return levels, longer_side / max(levels.shape[:2])
+    return levels, max(image.size) / max(levels.shape[:2])
 
 
 def _check_pixels(image: Image.Image) -> None:
@@ -124,6 +126,8 @@ def _from_array(array: NDArray[np.generic]) -> Image.Image:
 
 
 def _levels(image: Image.Image, longest_px: int) -> NDArray[np.uint8]:
+    # Pillow turns TIFFs itself when it loads them, and then they say no more that they want to be turned.
+    image.load()
     turn = _UPRIGHT.get(_orientation(image))
     if image.mode in {"I", "F"} or image.mode.startswith("I;"):
         image = Image.fromarray(

@@ -30,6 +30,8 @@ _TWO_LEVELS = 0.85
 # Paper whose levels differ by less needs no second look.
 _EVEN_LIGHT = 12
 _LARGEST_DISC_PX = 35
+# Shadows leave this part of the light at least.
+_DEEPEST_SHADOW = 0.25
 # Paper that is darker than this would make noise as strong as ink.
 _DARKEST_PAPER = 64
 # What counts as ink: half of its full contrast; less for the printed lines of the paper, which are often faint.
@@ -104,9 +106,10 @@ def _darker(picture: NDArray[np.uint8], paper: NDArray[np.uint8]) -> InkMap | No
     # The paper was taken for as light as its lightest grain. A sample of it will do.
     sample = contrast[:: 1 + len(contrast) // 128, :: 1 + contrast.shape[1] // 128]
     contrast -= np.median(sample[sample <= threshold]) if (sample <= threshold).any() else 0
-    if contrast.max() < _MIN_CONTRAST:
+    inked = contrast[contrast > threshold]
+    if inked.size == 0 or contrast.max() < _MIN_CONTRAST:
         return None
-    full = np.percentile(contrast[contrast > threshold], 90)
+    full = np.percentile(inked, 90)
     ink: InkMap = np.clip(contrast / full, 0, 1).astype(np.float32)
     return ink
 
@@ -165,7 +168,9 @@ def _paper(picture: NDArray[np.uint8], widest_stroke: float) -> NDArray[np.uint8
     shape = cv2.MORPH_ELLIPSE if reach <= _LARGEST_DISC_PX else cv2.MORPH_RECT
     closed = cv2.morphologyEx(grainless, cv2.MORPH_CLOSE, cv2.getStructuringElement(shape, (reach, reach)))
     smooth = cv2.blur(closed, (reach // 4 | 1, reach // 4 | 1), borderType=cv2.BORDER_REPLICATE)
-    return cv2.resize(smooth, picture.shape[1::-1], interpolation=cv2.INTER_LINEAR).astype(np.uint8, copy=False)
+    # Nothing is so deep in the shadow: a large patch that is darker is ink.
+    lit = np.maximum(smooth, _DEEPEST_SHADOW * smooth.max(axis=(0, 1))).astype(np.uint8)
+    return cv2.resize(lit, picture.shape[1::-1], interpolation=cv2.INTER_LINEAR).astype(np.uint8, copy=False)
 
 
 def _shrunk(picture: NDArray[np.uint8], longest_px: int) -> NDArray[np.uint8]:
@@ -211,30 +216,24 @@ def _card(ink: InkMap) -> tuple[slice, slice] | None:
 
 
 def _without_rules(ink: InkMap, span: float) -> InkMap:
-    """Takes away thin straight lines across the picture, fainter or thinner than the writing, and mends what crossed.
+    """Takes away thin straight lines across the picture, fainter or thinner than the writing.
 
     Args:
         ink: The map.
         span: The part of the picture's width or height that a line must cross.
     """
-    import cv2  # noqa: PLC0415 - as above
-
     for axis in (0, 1):
         # Lines down the picture are lines across the turned picture.
         turned = ink if axis == 0 else np.ascontiguousarray(ink.T)
-        rules, thickness = _rules(turned, span)
-        if rules is None:
-            continue
-        left = np.where(rules > 0, np.float32(0), turned)
-        # A stroke that crossed has ink on both sides.
-        mended = cv2.morphologyEx(left, cv2.MORPH_CLOSE, np.ones((2 * thickness + 3, 1), np.uint8))
-        turned = np.where(rules > 0, mended, left)
-        ink = turned if axis == 0 else np.ascontiguousarray(turned.T)
+        rules = _rules(turned, span)
+        if rules is not None:
+            turned = np.where(rules, np.float32(0), turned)
+            ink = turned if axis == 0 else np.ascontiguousarray(turned.T)
     return ink
 
 
-def _rules(ink: InkMap, span: float) -> tuple[_Mask | None, int]:
-    """Finds lines that run across the picture: a mask of them, and how thick they are at most."""
+def _rules(ink: InkMap, span: float) -> NDArray[np.bool_] | None:
+    """Finds lines that run across the picture: a mask of them, without the strokes that cross them."""
     import cv2  # noqa: PLC0415 - as above
 
     width = ink.shape[1]
@@ -243,39 +242,71 @@ def _rules(ink: InkMap, span: float) -> tuple[_Mask | None, int]:
     rows = np.cumsum(np.concatenate([[0], np.count_nonzero(mask, axis=1)]))
     band = min(1 + len(mask) // 16, len(mask))
     if (rows[band:] - rows[:-band]).max() < 0.6 * span * width:
-        return None, 0
+        return None
     run = max(width // 24, 8)
     runs = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((1, run), np.uint8))
-    if not runs.any():
-        return None, 0
     # The runs of a line that isn't quite level lie one beside the other.
     joined = cv2.dilate(runs, np.ones((3, run), np.uint8))
     _, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
     long = 1 + np.flatnonzero(stats[1:, cv2.CC_STAT_WIDTH] >= span * width)
     if not len(long):
-        return None, 0
+        return None
     rest = _stroke(np.where(joined > 0, np.float32(0), ink))
-    rules = np.zeros_like(mask)
-    thickest = 0
+    if rest is None:
+        return None
+    rules = np.zeros(mask.shape, bool)
     for label in long:
         left, top, across, down, _ = (int(number) for number in stats[label])
-        own = (labels[top : top + down, left : left + across] == label) & (
-            runs[top : top + down, left : left + across] > 0
-        )
-        columns = own.any(axis=0)
-        thickness = own.sum() / max(int(columns.sum()), 1)
-        level = float(np.median(ink[top : top + down, left : left + across][own]))
-        if columns.sum() < 0.6 * across or rest is None:
-            continue
-        width_of_rest, level_of_rest = rest
-        if thickness > 0.65 * width_of_rest and level > 0.75 * level_of_rest:
-            continue
-        thickest = max(thickest, int(np.ceil(thickness)))
-        rules[top : top + down, left : left + across][own] = 1
-    if not thickest:
-        return None, 0
-    # With their soft edges.
-    return cv2.dilate(rules, np.ones((5, 3), np.uint8)).astype(np.uint8, copy=False), thickest + 4
+        area = slice(top, top + down), slice(left, left + across)
+        own_rows, own_columns = np.nonzero((labels[area] == label) & (runs[area] > 0))
+        if len(np.unique(own_columns)) >= 0.6 * across:
+            _add_rule(rules, ink, mask, own_rows + top, own_columns + left, rest)
+    return rules if rules.any() else None
+
+
+def _add_rule(
+    rules: NDArray[np.bool_],
+    ink: InkMap,
+    mask: _Mask,
+    rows: NDArray[np.int64],
+    columns: NDArray[np.int64],
+    rest: tuple[float, float],
+) -> None:
+    """Adds a line to a mask where nothing crosses it.
+
+    Args:
+        rules: The mask.
+        ink: The map.
+        mask: Where there is ink at all, 0 or 1.
+        rows: Of pixels that are on the line, with strokes that lie along it.
+        columns: Of the same.
+        rest: Width of the strokes of all else, and their level.
+    """
+    # Paper may be curled: the line is a smooth curve, and what is far from it is no part of it.
+    for _ in range(3):
+        curve = np.polynomial.Polynomial.fit(columns, rows, 3)
+        off = np.abs(rows - curve(columns))
+        near = off <= max(1.5, 1.5 * float(np.median(off)))
+        rows, columns = rows[near], columns[near]
+    at = np.arange(columns.min(), columns.max() + 1)
+    middle = np.clip(np.round(curve(at)).astype(np.int64), 0, len(mask) - 1)
+    # The length of the vertical run of ink through the line, as far as it matters.
+    most = int(np.ceil(rest[0])) + 4
+    reach = np.arange(-most, most + 1)
+    places = np.clip(middle + reach[:, None], 0, len(mask) - 1)
+    inked = mask[places, at].astype(bool)
+    # The middle may be beside the line by a pixel.
+    above, below = np.logical_and.accumulate(inked[most - 1 :: -1]), np.logical_and.accumulate(inked[most + 1 :])
+    length = inked[most] + above.sum(axis=0) + below.sum(axis=0)
+    there = inked[most - 1 : most + 2].any(axis=0)
+    thickness = float(np.median(length[there])) if there.any() else 0.0
+    level = float(np.median(ink[middle, at][there])) if there.any() else 0.0
+    if there.mean() < 0.5 or (thickness > 0.65 * rest[0] and level > 0.75 * rest[1]):
+        return
+    alone = length <= thickness + 2
+    own = np.abs(reach)[:, None] <= thickness / 2 + 2
+    here = own & alone
+    rules[places[here], np.broadcast_to(at, places.shape)[here]] = True
 
 
 def _stroke(ink: InkMap) -> tuple[float, float] | None:

@@ -104,6 +104,34 @@ def test_a_photo_lying_on_its_side_is_set_upright() -> None:
     assert difference(to_glyph(turned), REFERENCE) < 4
 
 
+@pytest.mark.parametrize("kind", ["JPEG", "TIFF", "PNG", "WEBP"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_every_orientation_of_every_kind_is_set_upright(kind: str, orientation: int) -> None:
+    # What undoes each orientation: EXIF 2.32, 4.6.4.A.
+    laid = {
+        1: None,
+        2: Image.Transpose.FLIP_LEFT_RIGHT,
+        3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_90,
+        7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_270,
+    }[orientation]
+    image = letter().convert("RGB")
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    stored = encoded(image if laid is None else image.transpose(laid), kind, exif=exif)
+    assert difference(to_glyph(stored), REFERENCE) < 4
+    assert difference(to_glyph(Image.open(io.BytesIO(stored))), REFERENCE) < 4
+
+
+def test_an_image_that_is_passed_in_stays_as_it_is() -> None:
+    image = Image.open(io.BytesIO(encoded(letter(3000), "JPEG")))
+    to_glyph(image)
+    assert image.size == (3000, 3000)
+
+
 @pytest.mark.filterwarnings("ignore:Truncated File Read")
 def test_a_photo_with_damaged_exif_is_still_read() -> None:
     exif = Image.Exif()

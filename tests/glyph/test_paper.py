@@ -183,3 +183,10 @@ def test_the_width_of_the_pen_does_not_matter(pen: float) -> None:
         for each in drawn()
     ]
     assert np.median(differences) < 15
+
+
+@pytest.mark.parametrize("side", [60, 150, 240, 300])
+def test_a_filled_square_is_no_outline(side: int) -> None:
+    image = Image.new("L", (SIDE, SIDE), 250)
+    ImageDraw.Draw(image).rectangle((10, 10, 10 + side, 10 + side), fill=20)
+    assert (to_glyph(image)[8:20, 8:20] > 200).all()

@@ -1,0 +1,277 @@
+"""Whole pages: photographed, turned, dark, empty, hostile; and strokes side by side."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import struct
+import tracemalloc
+import zlib
+from dataclasses import replace
+from difflib import SequenceMatcher
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from penread import CharsetError, Ink, InputError, Recognizer
+from tests.conftest import HAS_SHARED, SHARED
+from tests.lines.composed import LAYOUTS, Layout, Page, compose
+from tests.made import drawn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+NUMBERS = Layout(chars="0123456789", lines=(3, 3), words=(2, 3), letters=(3, 6))
+CAPITALS = Layout(chars="ABCDEFGHJKLMNPRTWXYZ", lines=(3, 3), words=(2, 3), letters=(3, 6))
+
+
+def text_of(page: Page) -> str:
+    return "\n".join(" ".join("".join(char.char for char in word) for word in line) for line in page.lines)
+
+
+def photographed(page: Page) -> Image.Image:
+    """The page as blue ink on paper under a lamp, as a JPEG."""
+    ink = np.pad(page.ink_map(), 40)[:, :, None]
+    levels = (1 - ink) * (248, 246, 240) + ink * (35, 50, 150)
+    rows, columns = np.mgrid[0 : ink.shape[0], 0 : ink.shape[1]]
+    levels *= (1.05 - 0.5 * (columns / ink.shape[1]) * (rows / ink.shape[0]))[:, :, None]
+    levels += np.random.default_rng(1).normal(0, 4, levels.shape)
+    buffer = io.BytesIO()
+    Image.fromarray(np.clip(levels, 0, 255).astype(np.uint8)).save(buffer, "JPEG", quality=80)
+    return Image.open(io.BytesIO(buffer.getvalue()))
+
+
+def alike(one: str, other: str) -> float:
+    """The part of two texts that is the same, spaces and line ends counted."""
+    return SequenceMatcher(None, one, other, autojunk=False).ratio()
+
+
+@pytest.mark.parametrize(
+    ("layout", "charset", "least"),
+    [
+        (NUMBERS, "digits", 0.95),
+        (CAPITALS, "upper", 0.95),
+        (replace(NUMBERS, skew=8.0), "digits", 0.95),
+        (replace(CAPITALS, skew=-9.0), "upper", 0.95),
+        (replace(NUMBERS, touching=0.3), "digits", 0.88),
+        (replace(CAPITALS, height_px=28, pen_px=2.5), "upper", 0.95),
+    ],
+    ids=["numbers", "capitals", "numbers, turned", "capitals, turned", "numbers, touching", "capitals, small"],
+)
+def test_a_photographed_page_is_read(recognizer: Recognizer, layout: Layout, charset: str, least: float) -> None:
+    ratios = []
+    for seed in range(3):
+        page = compose(layout, seed)
+        reading = recognizer.read(photographed(page), charset=charset, unclear_above=1)
+        assert len(reading.lines) == len(page.lines)
+        ratios.append(alike(reading.text, text_of(page)))
+    assert np.mean(ratios) > least, ratios
+
+
+def test_strokes_are_read_like_their_image(recognizer: Recognizer) -> None:
+    for seed in range(3):
+        page = compose(NUMBERS, seed)
+        by_ink = recognizer.read(page.ink(shuffled=True), charset="digits", unclear_above=1)
+        assert alike(by_ink.text, text_of(page)) > 0.93
+        assert [line.text.count(" ") for line in by_ink.lines] == [len(line) - 1 for line in page.lines]
+
+
+def test_every_character_has_its_place(recognizer: Recognizer) -> None:
+    page = compose(replace(CAPITALS, lines=(1, 1)), 4)
+    image = photographed(page)
+    for factor in (1, 3):
+        large = image.resize((image.width * factor, image.height * factor))
+        reading = recognizer.read(large)
+        assert (reading.width, reading.height) == large.size
+        [line] = reading.lines
+        truth = [char for word in page.lines[0] for char in word]
+        assert len(line.characters) == len(truth)
+        for char, read in zip(truth, line.characters, strict=True):
+            wanted = (char.box(page.layout.pen_px / page.layout.height_px) * page.layout.height_px + 40) * factor
+            box = (read.box.left, read.box.top, read.box.right, read.box.bottom)
+            np.testing.assert_allclose(box, wanted, atol=3 * factor)
+            assert line.box.left <= read.box.left < read.box.right <= line.box.right
+
+
+def test_one_character_is_a_line_of_one(recognizer: Recognizer) -> None:
+    for each in drawn():
+        reading = recognizer.read(Ink(each["strokes"]), context=False)
+        [line] = reading.lines
+        [character] = line.characters
+        assert reading.text == line.text == character.char
+        assert character.char == recognizer.predict(Ink(each["strokes"])).char
+
+
+def test_a_charset_for_each_line(recognizer: Recognizer) -> None:
+    page = compose(replace(NUMBERS, lines=(2, 2)), 1)
+    image = photographed(page)
+    reading = recognizer.read(image, charset=["digits", "upper"], unclear_above=1)
+    assert reading.lines[0].text.replace(" ", "").isdigit()
+    assert reading.lines[1].text.replace(" ", "").isupper()
+    with pytest.raises(InputError, match="charsets"):
+        recognizer.read(image, charset=["digits"])
+    with pytest.raises(CharsetError, match="no class"):
+        recognizer.read(image, charset="ß")
+
+
+def test_scribbles_among_words_are_marked(recognizer: Recognizer) -> None:
+    page = compose(replace(NUMBERS, lines=(1, 1), words=(1, 1), letters=(4, 4)), 2)
+    right = max(stroke[:, 0].max() for stroke in page.ink().strokes)
+    rng = np.random.default_rng(2)
+    corner = np.array([right + 30, page.ink().strokes[0][:, 1].min()])
+    scribble = corner + rng.uniform(0, 100, (60, 2))
+    reading = recognizer.read(Ink([*page.ink().strokes, scribble]), charset="digits")
+    assert "\N{REPLACEMENT CHARACTER}" in reading.text
+    unclear = [each for line in reading.lines for each in line.characters if each.rejected]
+    assert unclear
+    assert all(each.char is None and each.reason and each.candidates for each in unclear)
+
+
+EMPTY: dict[str, Image.Image | np.ndarray | Ink] = {
+    "white": np.full((300, 400), 255, np.uint8),
+    "black": np.zeros((300, 400), np.uint8),
+    "one pixel": np.zeros((1, 1), np.uint8),
+    "a line of pixels": np.full((1, 5000), 255, np.uint8),
+    "grain": np.random.default_rng(1).integers(236, 256, (300, 400), dtype=np.uint8),
+    "gradient": np.tile(np.linspace(120, 255, 400), (300, 1)).astype(np.uint8),
+    "transparent": Image.new("RGBA", (50, 50), (0, 0, 0, 0)),
+    "no strokes": Ink([]),
+    "strokes without points": Ink([[], []]),
+}
+
+
+@pytest.mark.parametrize("name", EMPTY)
+def test_an_empty_page_has_no_lines(recognizer: Recognizer, name: str) -> None:
+    reading = recognizer.read(EMPTY[name])
+    assert reading.lines == []
+    assert reading.text == ""
+
+
+def png_header(width: int, height: int) -> bytes:
+    """A PNG that says it is so large, and has no pixels."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("verb", ["read", "predict"])
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        (png_header(20_000, 20_000), "400,000,000 pixels|far more pixels"),
+        (png_header(300, 300), "damaged"),
+        (b"just some text, renamed .png", "no image"),
+        (b"", "no image"),
+        (12, "Give Ink"),
+        ([[1, 2]], "Give Ink"),
+    ],
+    ids=["20,000 pixels wide", "no pixels", "text", "nothing", "a number", "a list"],
+)
+def test_what_is_no_page_is_told(recognizer: Recognizer, verb: str, source, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        getattr(recognizer, verb)(source)
+
+
+@pytest.mark.parametrize("coordinate", [np.nan, np.inf, -np.inf, 1e300])
+def test_strokes_out_of_bounds_are_told(coordinate: float) -> None:
+    with pytest.raises(InputError, match="coordinate"):
+        Ink([[[0.0, 0.0], [coordinate, 1.0]]])
+
+
+HOSTILE: dict[str, Callable[[], Image.Image | np.ndarray | Ink]] = {
+    "noise": lambda: np.random.default_rng(1).integers(0, 256, (1500, 2000), dtype=np.uint8),
+    "black and white noise": lambda: np.random.default_rng(1).choice(np.array([0, 255], np.uint8), (1500, 2000)),
+    "checkers": lambda: (np.indices((1500, 2000)) // 8).sum(axis=0).astype(np.uint8) % 2 * 255,
+    "stripes": lambda: np.tile(np.arange(2000) // 5 % 2 * 255, (1500, 1)).astype(np.uint8),
+    "a block": lambda: np.pad(np.zeros((600, 600), np.uint8), 300, constant_values=255),
+    "very wide": lambda: np.pad(np.zeros((2, 9000), np.uint8), ((20, 20), (0, 0)), constant_values=255),
+    "a cloud of dots": lambda: Ink(list(np.random.default_rng(1).uniform(0, 1e6, (1000, 1, 2)))),
+    "a thousand scribbles": lambda: Ink(list(np.random.default_rng(1).uniform(-1e6, 1e6, (1000, 20, 2)))),
+    "one long scribble": lambda: Ink([np.random.default_rng(1).uniform(-1e6, 1e6, (20_000, 2))]),
+    "tiny and huge": lambda: Ink([[[0.0, 0.0], [1e-9, 1e-9]], [[-1e6, -1e6], [1e6, 1e6]]]),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.timeout(60)
+def test_what_is_no_writing_takes_bounded_time_and_memory(recognizer: Recognizer, name: str) -> None:
+    source = HOSTILE[name]()
+    tracemalloc.start()
+    try:
+        with contextlib.suppress(InputError):
+            reading = recognizer.read(source)
+            total = sum(len(line.characters) for line in reading.lines)
+            accepted = sum(each.char is not None for line in reading.lines for each in line.characters)
+            # Stripes may be taken for ones; the rest for hardly anything.
+            assert accepted < 60 or accepted < 0.5 * total or name == "stripes"
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak_bytes < 1 << 30
+
+
+def test_the_first_frame_of_an_animation_is_read(recognizer: Recognizer) -> None:
+    page = photographed(compose(replace(NUMBERS, lines=(1, 1)), 3)).convert("P")
+    buffer = io.BytesIO()
+    page.save(buffer, "GIF", save_all=True, append_images=[Image.new("P", page.size, 255)] * 3, duration=100)
+    reading = recognizer.read(buffer.getvalue(), charset="digits", unclear_above=1)
+    assert len(reading.lines) == 1
+
+
+@pytest.mark.parametrize("kind", ["CMYK JPEG", "16-bit TIFF", "palette PNG", "grey WebP"])
+def test_pages_of_unusual_kinds(recognizer: Recognizer, kind: str) -> None:
+    page = compose(replace(NUMBERS, lines=(2, 2)), 5)
+    image = photographed(page)
+    buffer = io.BytesIO()
+    if kind == "CMYK JPEG":
+        image.convert("CMYK").save(buffer, "JPEG")
+    elif kind == "16-bit TIFF":
+        Image.fromarray(np.asarray(image.convert("L")).astype(np.uint16) * 257).save(buffer, "TIFF")
+    elif kind == "palette PNG":
+        image.quantize(32).save(buffer, "PNG")
+    else:
+        image.convert("L").save(buffer, "WEBP")
+    expected = recognizer.read(image, charset="digits").text
+    assert alike(recognizer.read(buffer.getvalue(), charset="digits").text, expected) > 0.9
+
+
+@pytest.mark.parametrize("layout", ["wide apart", "two words", "mixed, many lines"])
+def test_context_can_be_switched_off(recognizer: Recognizer, layout: str) -> None:
+    page = compose(LAYOUTS[layout], 3)
+    for context in (True, False):
+        reading = recognizer.read(page.ink(), context=context)
+        assert len(reading.lines) == len(page.lines)
+        for line in reading.lines:
+            for each in line.characters:
+                assert 0 <= each.confidence <= 1
+                assert [one.confidence for one in each.candidates] == sorted(
+                    (one.confidence for one in each.candidates), reverse=True
+                )
+
+
+def scanned_pages() -> list[tuple[Path | Image.Image, str]]:
+    """Pages with their text: three scans in blue pen where they are at hand, else pages made here."""
+    if HAS_SHARED:
+        folder = SHARED / "photos" / "pages"
+        with (folder / "truth.csv").open(newline="", encoding="utf-8") as rows:
+            return [(folder / row["file"], row["text"]) for row in csv.DictReader(rows)]
+    wide = (LAYOUTS["wide apart"], LAYOUTS["wide apart, with spaces"])
+    made = [compose(replace(layout, chars=CAPITALS.chars), seed) for seed, layout in enumerate(wide)]
+    return [(photographed(page), text_of(page)) for page in made]
+
+
+def test_lines_spaces_and_characters_of_a_scan(recognizer: Recognizer) -> None:
+    for page, text in scanned_pages():
+        charset = "digits" if text.replace("\n", "").isdigit() else "upper"
+        reading = recognizer.read(page, charset=charset)
+        assert [line.count(" ") for line in reading.text.splitlines()] == [
+            line.count(" ") for line in text.splitlines()
+        ]
+        assert alike(reading.text, text) >= 0.98
