@@ -3,9 +3,11 @@
     python benchmarks/images.py pictures data/emnist --subset val
     python benchmarks/images.py strokes drawings/chars74k_hnd.json
     python benchmarks/images.py photos photos/chars/labels.csv
+    python benchmarks/images.py pages photos/pages/truth.csv
 
 ``pictures`` shows EMNIST's images as pictures: in both polarities, enlarged, off-centre on a larger sheet. ``strokes``
-draws strokes as images of many sizes with pens of many widths. ``photos`` reads files that a table lists with labels.
+draws strokes as images of many sizes with pens of many widths. ``photos`` reads files that a table lists with labels,
+``pages`` whole pages that a table lists with their text.
 Everything was set with the validation subset and drawings of this project (``strokes`` without a file).
 """
 
@@ -13,7 +15,9 @@ from __future__ import annotations
 
 import csv
 import json
-from pathlib import Path
+import time
+from difflib import SequenceMatcher
+from pathlib import Path  # noqa: TC003 - typer reads the annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
@@ -139,6 +143,36 @@ def photos(labels: Path) -> None:
         f"{right} of {len(rows)} right ({right / len(rows):.2%}), look-alikes folded {folded} "
         f"({folded / len(rows):.2%}), rejected {rejected}"
     )
+
+
+@app.command()
+def pages(truth: Path) -> None:
+    """Whole pages, against their text, with the charset of the page's characters and without."""
+    with truth.open(newline="", encoding="utf-8") as lines:
+        rows = list(csv.DictReader(lines))
+    recognizer = Recognizer(threads=0)
+    table = Table("page", "charset", "characters", "edits", "right", "lines and spaces", "time")
+    for row in rows:
+        text = row["text"]
+        fitting = "digits" if "".join(text.split()).isdigit() else "upper"
+        for charset, context in ((fitting, True), (None, True), (None, False)):
+            started_s = time.perf_counter()
+            reading = recognizer.read(truth.parent / row["file"], charset=charset, context=context)
+            spent_s = time.perf_counter() - started_s
+            changes = SequenceMatcher(None, text, reading.text, autojunk=False).get_opcodes()
+            edits = sum(max(to - at, end - start) for tag, at, to, start, end in changes if tag != "equal")
+            layout = [line.count(" ") for line in reading.text.splitlines()]
+            same = layout == [line.count(" ") for line in text.splitlines()]
+            table.add_row(
+                row["file"],
+                charset or ("none" if context else "none, no context"),
+                str(len(text)),
+                str(edits),
+                f"{1 - edits / len(text):.2%}",
+                "all" if same else "not all",
+                f"{spent_s:.2f} s",
+            )
+    Console().print(table)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import hashlib
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -18,6 +18,8 @@ from penread.errors import BundleError
 
 #: The bundle that everything uses where none is named.
 DEFAULT_BUNDLE = "balanced"
+#: What ink can be, in the order of a graph's output ``kinds``: one character, several, something else.
+KINDS = ("one", "several", "other")
 
 _SHIPPED = Path(str(files("penread") / "models"))
 
@@ -85,7 +87,8 @@ class ModelInfo(_Strict):
         trained_on: The images it learnt from.
         measured: Its figures on the test subset; null where it was exported without one.
         temperature: Logits are divided by it before the softmax.
-        rejection: Thresholds, by the name of the score.
+        rejection: Thresholds, 0 to 1, by name. ``"unclear"``: ink is rejected where the probability that it is not one
+            character is above it. A bundle has it if its graph has the output ``kinds`` beside ``logits``.
         precision: What the graph multiplies: ``"float32"`` or ``"int8"``.
         parameters: Number of weights.
         multiply_adds: Multiplications, each with its addition, that one glyph takes.
@@ -101,7 +104,7 @@ class ModelInfo(_Strict):
     trained_on: TrainedOn
     measured: Measured | None
     temperature: float = Field(gt=0)
-    rejection: dict[str, float]
+    rejection: dict[Literal["unclear"], Annotated[float, Field(gt=0, lt=1)]]
     precision: Literal["float32", "int8"]
     parameters: int = Field(gt=0)
     multiply_adds: int = Field(gt=0)

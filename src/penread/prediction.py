@@ -32,7 +32,8 @@ class Prediction:
 
     Attributes:
         char: The best candidate's character; None where ``rejected`` is set.
-        confidence: The best candidate's confidence; 0 for a blank.
+        confidence: The best candidate's confidence; where it is unclear, times the probability of its being one
+            character at all; 0 for a blank.
         candidates: The likeliest answers, best first; empty only for a blank.
         rejected: None, ``"blank"`` (there is no ink) or ``"unclear"`` (the model can't tell what it is).
         reason: Why it was rejected, see ``Reason``; None where it wasn't.

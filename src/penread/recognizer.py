@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 import onnxruntime
@@ -12,52 +11,35 @@ from PIL import Image
 
 from penread import charset as charsets
 from penread import glyph as glyphs_of
-from penread.bundle import DEFAULT_BUNDLE, Bundle
+from penread import lines, paper
+from penread.bundle import DEFAULT_BUNDLE, KINDS, Bundle
+from penread.context import Read, alone, decode
 from penread.errors import BundleError, InputError
+from penread.image import picture
 from penread.ink import Ink
+from penread.prediction import REJECTED_CHAR, Candidate, Character, Prediction, Reading, Reason, TextLine
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
+    from penread.lattice import Line
+
 #: What can be read: ink, an image (file, content, PIL image or array), or a glyph: an array uint8 (28, 28).
 Source = Ink | Path | str | bytes | Image.Image | np.ndarray
+
+#: Pages are read at so many pixels on the longer side: a line of a full page is some 50 pixels high then.
+PAGE_PX = 2600
 
 # Enough to keep the processor busy, few enough to keep the planes of a convolution in tens of megabytes.
 _BATCH = 256
 # A glyph's darkest pixel is 255; one whose darkest is under half of that shows no ink.
 _MIN_INK = 128
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """One possible answer.
-
-    Attributes:
-        char: The character.
-        confidence: Its probability, 0 to 1, among the characters that the charset allows.
-    """
-
-    char: str
-    confidence: float
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What was read.
-
-    Attributes:
-        char: The best candidate's character; None where ``rejected`` is set.
-        confidence: The best candidate's confidence; 0 for a blank.
-        candidates: The likeliest answers, best first; empty only for a blank.
-        rejected: None, ``"blank"`` (there is no ink) or ``"unclear"`` (the model can't tell what it is).
-    """
-
-    char: str | None
-    confidence: float
-    candidates: list[Candidate]
-    rejected: Literal["blank", "unclear"] | None
+# A dot of ink is 3 pixels wide; of 243,674 training images of EMNIST the smallest character has 10.
+_SPECK_PX = 7
+# One in 6,000 of them has so large a square of nothing but ink.
+_SOLID_PX = 11
 
 
 def to_glyph(source: Source) -> NDArray[np.uint8]:
@@ -114,14 +96,51 @@ class Recognizer:
         # ONNX Runtime's exceptions share no base class but Exception.
         except Exception as error:
             raise BundleError(f"ONNX Runtime can't load the model of bundle {loaded.info.name}: {error}") from error
-        [glyphs], [logits] = self._session.get_inputs(), self._session.get_outputs()
+        [glyphs], [logits, *kinds] = self._session.get_inputs(), self._session.get_outputs()
         if (glyphs.type, glyphs.shape[1:], logits.shape[1:]) != ("tensor(uint8)", [28, 28], [len(loaded.info.chars)]):
             raise BundleError(
                 f"The model of bundle {loaded.info.name} takes {glyphs.type} {glyphs.shape} and gives {logits.shape}: "
                 f"it must take uint8 (N, 28, 28) and give logits for the {len(loaded.info.chars)} chars of model.json."
             )
+        if [(each.name, each.shape[1:]) for each in kinds] not in ([], [("kinds", [len(KINDS)])]):
+            raise BundleError(
+                f"The model of bundle {loaded.info.name} gives more than logits: {[each.name for each in kinds]}. The "
+                f"one other output that a bundle may have is kinds, (N, {len(KINDS)})."
+            )
+        if loaded.info.rejection and not kinds:
+            raise BundleError(
+                f"The model.json of bundle {loaded.info.name} has thresholds of rejection, but its model gives no "
+                "kinds to compare with them: export the bundle anew."
+            )
         self._input = glyphs.name
+        self._gives_kinds = bool(kinds)
         self.info = loaded.info
+
+    def score(self, glyphs: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Computes what the network says of each glyph, in one run: which character, and whether it is one at all.
+
+        Args:
+            glyphs: uint8 (N, 28, 28).
+
+        Returns:
+            Logits, float (N, classes), divided by the bundle's temperature; and log-probabilities, float (N, 3), of
+            the glyph being one character, several, or something else. A bundle that can't tell takes everything
+            for one character: 0, and minus infinity twice.
+
+        Raises:
+            InputError: The array has another shape or type.
+        """
+        if glyphs.ndim != 3 or glyphs.shape[1:] != (28, 28) or glyphs.dtype != np.uint8:
+            raise InputError(f"Glyphs are a uint8 array (N, 28, 28); this is {glyphs.dtype} {glyphs.shape}.")
+        runs = [
+            self._session.run(None, {self._input: glyphs[first : first + _BATCH]})
+            for first in range(0, len(glyphs), _BATCH)
+        ]
+        logits = np.concatenate([np.zeros((0, len(self.info.chars))), *(run[0] for run in runs)])
+        kinds = np.tile([0.0, -np.inf, -np.inf], (len(glyphs), 1))
+        if self._gives_kinds and runs:
+            kinds = _log_softmax(np.concatenate([run[1] for run in runs]).astype(np.float64))
+        return logits / self.info.temperature, kinds
 
     def logits(self, glyphs: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Computes the logits of each class, divided by the bundle's temperature.
@@ -135,14 +154,19 @@ class Recognizer:
         Raises:
             InputError: The array has another shape or type.
         """
-        if glyphs.ndim != 3 or glyphs.shape[1:] != (28, 28) or glyphs.dtype != np.uint8:
-            raise InputError(f"Glyphs are a uint8 array (N, 28, 28); this is {glyphs.dtype} {glyphs.shape}.")
-        logits = [
-            self._session.run(None, {self._input: glyphs[first : first + _BATCH]})[0]
-            for first in range(0, len(glyphs), _BATCH)
-        ]
-        joined = np.concatenate(logits) if logits else np.zeros((0, len(self.info.chars)))
-        return joined.astype(np.float64) / self.info.temperature
+        return self.score(glyphs)[0]
+
+    def kinds(self, glyphs: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Computes the probability of each kind of ink.
+
+        Args:
+            glyphs: uint8 (N, 28, 28).
+
+        Returns:
+            Probabilities of one character, several characters and something else, float (N, 3), each row of sum 1;
+            1, 0, 0 for a bundle that can't tell.
+        """
+        return np.asarray(np.exp(self.score(glyphs)[1]))
 
     def probs(self, glyphs: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Computes the probability of each class.
@@ -153,24 +177,33 @@ class Recognizer:
         Returns:
             Probabilities, float (N, classes), each row of sum 1.
         """
-        return _softmax(self.logits(glyphs))
+        return np.asarray(np.exp(_log_softmax(self.logits(glyphs))))
 
-    def predict(self, source: Source, *, top_k: int = 5, charset: str | None = None) -> Prediction:
+    def predict(
+        self, source: Source, *, top_k: int = 5, charset: str | None = None, unclear_above: float | None = None
+    ) -> Prediction:
         """Reads one character.
 
         Args:
             source: Ink, an image, or a glyph.
             top_k: The most candidates to give.
             charset: The characters allowed, see ``penread.charset.select``; None for all.
+            unclear_above: Ink is rejected as unclear where the probability that it is not one character is above
+                this: 0 for ink that has to be beyond doubt, 1 to reject none. None takes the bundle's own threshold.
 
         Raises:
-            InputError: The source can't be read, or ``top_k`` is below 1.
+            InputError: The source can't be read, ``top_k`` is below 1, or ``unclear_above`` below 0.
             CharsetError: The charset has a character that the model has not.
         """
-        return self.predict_many([source], top_k=top_k, charset=charset)[0]
+        return self.predict_many([source], top_k=top_k, charset=charset, unclear_above=unclear_above)[0]
 
     def predict_many(
-        self, sources: Sequence[Source] | NDArray[np.uint8], *, top_k: int = 5, charset: str | None = None
+        self,
+        sources: Sequence[Source] | NDArray[np.uint8],
+        *,
+        top_k: int = 5,
+        charset: str | None = None,
+        unclear_above: float | None = None,
     ) -> list[Prediction]:
         """Reads many characters, each by itself.
 
@@ -178,40 +211,151 @@ class Recognizer:
             sources: Ink, images and glyphs, mixed as you like; or an array of glyphs, uint8 (N, 28, 28).
             top_k: The most candidates to give for each.
             charset: The characters allowed in all of them; None for all.
+            unclear_above: When to reject, see ``predict``.
 
         Returns:
             A prediction for each, in order.
 
         Raises:
-            InputError: A source can't be read (the message says which), or ``top_k`` is below 1.
+            InputError: A source can't be read (the message says which), ``top_k`` is below 1, or ``unclear_above``
+                below 0.
             CharsetError: The charset has a character that the model has not.
         """
         if top_k < 1:
             raise InputError(f"top_k is {top_k}; it must be 1 or more.")
         if isinstance(sources, (str, bytes, Path, Image.Image, Ink)):
             raise InputError("predict_many takes a list of sources; predict takes one.")
-        classes, answers = charsets.select(self.info.chars, charset)
+        limit = self._limit(unclear_above)
+        charsets.select(self.info.chars, charset)  # what is wrong with it is told before anything is read
         glyphs = np.zeros((len(sources), 28, 28), np.uint8)
         for number, source in enumerate(sources):
             try:
                 glyphs[number] = to_glyph(source)
             except InputError as error:
                 raise error if len(sources) == 1 else InputError(f"Item {number}: {error}") from error
-        probs = _softmax(self.logits(glyphs)[:, classes])
+        logits, kinds = self.score(glyphs)
+        log_probs, answers = alone(logits, glyphs, self.info.chars, charset)
+        probs = np.exp(log_probs)
         best = np.argsort(-probs, axis=1, kind="stable")[:, :top_k]
-        blank = glyphs.max(axis=(1, 2), initial=0) < _MIN_INK
         return [
-            Prediction(None, 0.0, [], "blank")
-            if blank[row]
-            else _prediction([Candidate(answers[column], float(probs[row, column])) for column in best[row]])
+            _prediction(
+                [Candidate(answers[column], float(probs[row, column])) for column in best[row]],
+                float(np.exp(kinds[row, 0])),
+                _doubt(glyphs[row], kinds[row], limit),
+            )
             for row in range(len(glyphs))
         ]
 
+    def read(
+        self,
+        source: Source,
+        *,
+        charset: str | Sequence[str | None] | None = None,
+        context: bool = True,
+        top_k: int = 5,
+        unclear_above: float | None = None,
+    ) -> Reading:
+        """Reads all that is written on a page: lines, words, characters.
 
-def _prediction(candidates: list[Candidate]) -> Prediction:
-    return Prediction(candidates[0].char, candidates[0].confidence, candidates, None)
+        Args:
+            source: A photograph or scan of the page; or ink with several characters side by side.
+            charset: The characters allowed: on all lines, or on each.
+            context: Whether a word is read as a whole: neighbours, sizes and a model of English decide between
+                characters that look alike, see ``penread.context``. Without, each character is read by itself.
+            top_k: The most candidates to give for each character.
+            unclear_above: When to reject, see ``predict``.
+
+        Returns:
+            What was read, with boxes in pixels of the upright image, or in the unit of the ink.
+
+        Raises:
+            InputError: The source can't be read, there are too many characters, ``top_k`` is below 1,
+                ``unclear_above`` below 0, or there aren't as many charsets as lines.
+            CharsetError: A charset has a character that the model has not.
+        """
+        limit = self._limit(unclear_above)
+        found, width, height, scale = _find_lines(source)
+        spans = [span.glyph for line in found for word in line.words for span in word.spans]
+        logits, kinds = self.score(np.stack(spans) if spans else np.zeros((0, 28, 28), np.uint8))
+        read = decode(found, logits, kinds, self.info.chars, charset, context=context, top_k=top_k)
+        texts = []
+        for line, words in zip(found, read, strict=True):
+            characters = [[self._character(each, kinds[each.row], limit, scale) for each in word] for word in words]
+            text = " ".join("".join(each.char or REJECTED_CHAR for each in word) for word in characters)
+            texts.append(TextLine(text, line.box.scaled(scale), [each for word in characters for each in word]))
+        return Reading(texts, width, height)
+
+    def _limit(self, unclear_above: float | None) -> float:
+        """Gives the probability of being no character above which ink is rejected; infinity to reject nothing."""
+        if unclear_above is None:
+            unclear_above = self.info.rejection.get("unclear", 1.0)
+        if not unclear_above >= 0:
+            raise InputError(f"unclear_above is {unclear_above}; it is a probability, 0 to 1.")
+        return unclear_above if self._gives_kinds and unclear_above < 1 else np.inf
+
+    @staticmethod
+    def _character(read: Read, kinds: NDArray[np.float64], limit: float, scale: float) -> Character:
+        doubt = _doubt(read.span.glyph, kinds, limit)
+        prediction = _prediction(read.candidates, float(np.exp(kinds[0])), doubt)
+        return Character(**vars(prediction), box=read.span.box.scaled(scale))
 
 
-def _softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
-    shifted = np.exp(logits - logits.max(axis=1, keepdims=True, initial=-np.inf))
-    return np.asarray(shifted / shifted.sum(axis=1, keepdims=True))
+def _find_lines(source: Source) -> tuple[list[Line], float, float, float]:
+    """Finds the lines of a source; gives its page's width and height too, and what boxes are to be scaled by."""
+    if isinstance(source, Ink):
+        points = np.concatenate([np.zeros((1, 2)), *source.strokes])
+        width, height = np.ptp(points, axis=0)
+        return lines.from_strokes(source), float(width), float(height), 1.0
+    if not isinstance(source, (Path, str, bytes, Image.Image, np.ndarray)):
+        raise InputError(
+            f"What can't be read: {type(source).__name__}. Give Ink(strokes), or an image (path, bytes, PIL image, "
+            "array)."
+        )
+    shown, scale = picture(source, PAGE_PX)
+    ink = paper.page(shown)
+    found = [] if ink is None else lines.from_ink_map(ink)
+    return found, shown.shape[1] * scale, shown.shape[0] * scale, scale
+
+
+def _prediction(candidates: list[Candidate], one: float, doubt: Reason | None) -> Prediction:
+    """Puts an answer together.
+
+    Args:
+        candidates: Best first.
+        one: The probability that it is one character.
+        doubt: Why it is rejected, if it is.
+    """
+    best = candidates[0]
+    if doubt is None:
+        return Prediction(best.char, best.confidence, candidates, None)
+    if doubt == "empty":
+        return Prediction(None, 0.0, [], "blank", doubt)
+    return Prediction(None, one * best.confidence, candidates, "unclear", doubt)
+
+
+def _doubt(glyph: NDArray[np.uint8], kinds: NDArray[np.float64], limit: float) -> Reason | None:
+    """Tells why a glyph is not to be read as one character; None where it is."""
+    if glyph.max() < _MIN_INK:
+        return "empty"
+    if limit == np.inf:
+        return None
+    inked = glyph >= _MIN_INK
+    if max(np.ptp(np.flatnonzero(inked.any(axis=side))) for side in (0, 1)) + 1 < _SPECK_PX:
+        return "speck"
+    if _has_square(inked, _SOLID_PX):
+        return "solid"
+    if -np.expm1(kinds[0]) > limit:
+        return "several" if kinds[1] > kinds[2] else "unknown"
+    return None
+
+
+def _has_square(inked: NDArray[np.bool_], side: int) -> bool:
+    """Tells whether a square of so many pixels a side lies within the ink."""
+    counts = np.pad(inked, ((1, 0), (1, 0))).cumsum(axis=0, dtype=np.int64).cumsum(axis=1)
+    within = counts[side:, side:] - counts[:-side, side:] - counts[side:, :-side] + counts[:-side, :-side]
+    return bool(within.max() == side * side)
+
+
+def _log_softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    shifted = logits - logits.max(axis=1, keepdims=True, initial=-np.inf)
+    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))

@@ -61,12 +61,24 @@ def workplace(tmp_path: Path, small_emnist: Path) -> Path:
     ):  # fmt: skip
         drawings = [drawing for drawing in drawn() if allowed(drawing["label"])]
         (tmp_path / "drawings" / f"{name}.json").write_text(json.dumps(drawings))
+    (tmp_path / "data" / "drawings").symlink_to(tmp_path / "drawings")
+    (tmp_path / "data" / "other").mkdir()
+    upside_down = [[[[-x, -y] for x, y in stroke] for stroke in each["strokes"]] for each in drawn()]
+    (tmp_path / "data" / "other" / "scripts.json").write_text(
+        json.dumps([{"label": "none", "writer": "tests", "strokes": strokes} for strokes in upside_down])
+    )
     (tmp_path / "benchmarks").symlink_to(ROOT / "benchmarks")
     picture = Image.fromarray(255 - Ink(STROKES_L).glyph()).resize((120, 120), Image.Resampling.BICUBIC)
     picture.save(tmp_path / "letter.png")
     picture.convert("RGB").save(tmp_path / "digit.jpg")
     page_of(*PAGE).save(tmp_path / "page.png")
     save_pages(tmp_path / "scan.pdf", page_of(*PAGE), page_of(*PAGE[::-1]))
+    (tmp_path / "photos" / "chars").mkdir(parents=True)
+    shutil.copy(tmp_path / "letter.png", tmp_path / "photos" / "chars")
+    (tmp_path / "photos" / "chars" / "labels.csv").write_text("file,label\nletter.png,L\n")
+    (tmp_path / "photos" / "pages").mkdir()
+    shutil.copy(tmp_path / "page.png", tmp_path / "photos" / "pages")
+    (tmp_path / "photos" / "pages" / "truth.csv").write_text('file,text\npage.png,"{}"\n'.format("\n".join(PAGE)))
     return tmp_path
 
 
@@ -97,6 +109,8 @@ def test_the_commands_run(document: Path, workplace: Path, server: str) -> None:
             command += " --epochs 1"  # noqa: PLW2901 - see above
         if document.name == "models.md":
             command = command.replace(" --int8", "")  # noqa: PLW2901 - see above
+        if command == "python benchmarks/segmentation.py":
+            command += " 1"  # noqa: PLW2901 - twenty pages of each layout take minutes
         at_hand = command.replace("http://127.0.0.1:8000", server)
         ended = subprocess.run(at_hand, shell=True, cwd=workplace, env=env, capture_output=True, text=True)
         assert ended.returncode == 0, f"{command}\n{ended.stdout}\n{ended.stderr}"

@@ -72,7 +72,7 @@ def test_test_images_are_read(recognizer: Recognizer, small_emnist: Path) -> Non
     ids=["no strokes", "an empty stroke", "glyph", "white image", "white array"],
 )
 def test_a_blank_is_rejected_and_never_guessed(recognizer: Recognizer, blank) -> None:
-    assert recognizer.predict(blank) == Prediction(None, 0.0, [], "blank")
+    assert recognizer.predict(blank) == Prediction(None, 0.0, [], "blank", "empty")
 
 
 def test_many_sources_of_all_kinds_keep_their_order(recognizer: Recognizer, tmp_path: Path) -> None:

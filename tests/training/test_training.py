@@ -443,7 +443,8 @@ def test_export_in_8_bit_integers(
     export([run_dir], tmp_path / "small", small_emnist, int8=True)
     exact, small = Recognizer(tmp_path / "exact"), Recognizer(tmp_path / "small")
     assert (exact.info.precision, small.info.precision) == ("float32", "int8")
-    assert (tmp_path / "small/model.onnx").stat().st_size < 0.35 * (tmp_path / "exact/model.onnx").stat().st_size
+    # The head that tells what is no character has half precision in both.
+    assert (tmp_path / "small/model.onnx").stat().st_size < 0.6 * (tmp_path / "exact/model.onnx").stat().st_size
     test = load(small_emnist, "pool47", "test").images
     answers = [recognizer.probs(test) for recognizer in (exact, small)]
     assert (answers[0].argmax(axis=1) == answers[1].argmax(axis=1)).mean() > 0.97

@@ -2,7 +2,8 @@
 
     penread export runs/reference --data-dir data/emnist --out bundles/reference
 
-The temperature is fitted on the validation subset; the test subset is only measured.
+The temperature is fitted and the threshold of rejection chosen on the validation subset; the test subset is only
+measured.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from penread.training.evaluate import Evaluation, evaluate
 from penread.training.files import write_text
 from penread.training.loop import Config, class_shares, epoch_order, load_network
 from penread.training.quantize import quantize
+from penread.training.rejection import add_rejection
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,8 +68,8 @@ def export(
         The figures on the test subset, which ``model.json`` carries too.
 
     Raises:
-        TrainingError: A run is unfinished or on other data, ``out`` is in use, torch and ONNX Runtime differ, or
-            8-bit integers cost too much accuracy.
+        TrainingError: A run is unfinished or on other data, ``out`` is in use, torch and ONNX Runtime differ,
+            8-bit integers cost too much accuracy, or the output for rejection changed the logits.
         DataError: The data can't be read.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
@@ -84,8 +86,8 @@ def export(
     train, val = load_training(data_dir, config.split)
     test = load(data_dir, config.split, "test")
 
-    exact = to_onnx(network, val.images[:2])
-    graph = exact.SerializeToString()
+    model = to_onnx(network, val.images[:2])
+    graph = model.SerializeToString()
     info = ModelInfo(
         name=name or out.resolve().name,
         version=version,
@@ -104,13 +106,16 @@ def export(
     recognizer = Recognizer(Bundle(info, graph), threads=config.threads)
     compare(network, recognizer, val)
     if int8:
-        graph = quantize(exact, _calibration(train)).SerializeToString()
+        model = quantize(model, _calibration(train))
+        graph = model.SerializeToString()
         info = info.model_copy(update={"precision": "int8", "sha256": _sum(graph)})
         quantized = Recognizer(Bundle(info, graph), threads=config.threads)
         compare_accuracy(recognizer, quantized, val)
         recognizer = quantized
     temperature = round(fit_temperature(recognizer.logits(val.images), val.labels), 4)
-    info = info.model_copy(update={"temperature": temperature})
+    model, rejection = add_rejection(model, train, val)
+    graph = model.SerializeToString()
+    info = info.model_copy(update={"temperature": temperature, "rejection": rejection, "sha256": _sum(graph)})
     evaluation = evaluate(Recognizer(Bundle(info, graph), threads=config.threads), test, data_dir)
     measured = Measured(
         split=test.split,
