@@ -62,7 +62,8 @@ UnclearAbove = Annotated[
     typer.Option(
         min=0,
         max=1,
-        help="Reject ink as unclear where the probability that it is not one character is above this; 1: none.",
+        help="Reject ink as unclear where the probability that it is not one character is above this: the lower, the "
+        "more is rejected; 1: none, specks and blots included.",
         show_default="the bundle's",
     ),
 ]
@@ -201,7 +202,10 @@ def read(
     unclear_above: UnclearAbove = None,
     overlay: Annotated[
         Path | None,
-        typer.Option(help="Draw what was read on each page: a .png file for one page, else a folder."),
+        typer.Option(
+            help="Draw what was read on each page: a .png file for one page, else a folder. Files that exist are "
+            "replaced with --resume only."
+        ),
     ] = None,
     bundle: BundleName = DEFAULT_BUNDLE,
 ) -> None:
@@ -215,7 +219,7 @@ def read(
     for each in charsets:
         select(recognizer.info.chars, each)
     found = expand(files)
-    pictures = None if overlay is None else _Overlays(overlay, found)
+    pictures = None if overlay is None else _Overlays(overlay, found, resume=resume)
     done = results.resume(out, chosen) if resume and out else set()
     failures = 0
 
@@ -342,11 +346,17 @@ class _ReadingProgress:
 class _Overlays:
     """Where the pictures of pages with their readings go: one file, or a folder with a file a page.
 
+    Args:
+        path: The file or folder.
+        files: What is read.
+        resume: Whether pictures that exist are replaced.
+
     Raises:
-        InputError: One file is given for several pages, or a name of another format.
+        InputError: One file is given for several pages, or a name of another format; or a picture would take the place
+            of a file that exists.
     """
 
-    def __init__(self, path: Path, files: list[Path]) -> None:
+    def __init__(self, path: Path, files: list[Path], *, resume: bool) -> None:
         suffix = path.suffix.lower()
         if suffix in {".jpg", ".jpeg", ".pdf", ".tif", ".tiff", ".webp", ".gif", ".bmp"} and not path.is_dir():
             raise InputError(f"{path}: pictures are written as PNG. Give a name that ends in .png, or a folder.")
@@ -354,20 +364,52 @@ class _Overlays:
         self._path = path
         if not self._is_folder and (len(files) > 1 or _count(files[0]) > 1):
             raise InputError(f"There are several pages: give --overlay a folder for their pictures, not {path}.")
-        (path if self._is_folder else path.parent).mkdir(parents=True, exist_ok=True)
+        if self._is_folder and path.exists() and not path.is_dir():
+            raise InputError(f"{path} is no folder: give --overlay another name.")
         # Files of one name, from several folders, are told apart by numbers.
         unique = len({file.name for file in files}) == len(set(files))
         self._stems = {
             file: file.name if unique else f"{number}-{file.name}"
             for number, file in enumerate(dict.fromkeys(files), 1)
         }
+        self._check_is_free(files, resume=resume)
+        (path if self._is_folder else path.parent).mkdir(parents=True, exist_ok=True)
+
+    def _check_is_free(self, files: list[Path], *, resume: bool) -> None:
+        # Told by what they are: links give a file several names.
+        sources = {_identity(file) for file in files if file.exists()}
+        for there in self._there():
+            if _identity(there) in sources:
+                raise InputError(f"{there} is itself one of the files to read: give --overlay another name.")
+            if not resume:
+                raise InputError(f"{there} exists: give --overlay another name, or delete it.")
+
+    def _there(self) -> Iterator[Path]:
+        """Finds the files that pictures would take the place of."""
+        if not self._is_folder:
+            yield from [self._path] if self._path.exists() else []
+            return
+        stems = set(self._stems.values())
+        for there in sorted(self._path.iterdir()) if self._path.is_dir() else []:
+            # How many pages a file has, and so which numbers its pictures, is told only when it is read.
+            name = there.name.removesuffix(".png")
+            stem, _, number = name.rpartition("-")
+            if name != there.name and (name in stems or (stem in stems and number.isdecimal())):
+                yield there
 
     def draw(self, file: Path, number: int, count: int, source: penread.Ink | ImageSource, reading: Reading) -> None:
         """Draws a page."""
         from penread import overlay  # noqa: PLC0415 - only where it is asked for
+        from penread.training.files import replacing  # noqa: PLC0415 - as above; needs nothing of the train extra
 
         name = f"{self._stems[file]}{f'-{number}' if count > 1 else ''}.png"
-        overlay.draw(source, reading).save(self._path / name if self._is_folder else self._path, "PNG")
+        with replacing(self._path / name if self._is_folder else self._path) as temporary:
+            overlay.draw(source, reading).save(temporary, "PNG")
+
+
+def _identity(file: Path) -> tuple[int, int]:
+    told = file.stat()
+    return told.st_dev, told.st_ino
 
 
 def _count(file: Path) -> int:

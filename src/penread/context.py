@@ -219,11 +219,7 @@ def decode(
     """
     if top_k < 1:
         raise InputError(f"top_k is {top_k}; it must be 1 or more.")
-    per_line = [charset] * len(lines) if charset is None or isinstance(charset, str) else list(charset)
-    if len(per_line) != len(lines):
-        raise InputError(
-            f"There are {len(per_line)} charsets for {len(lines)} lines: give one for each, or one string."
-        )
+    per_line = charset_of_each(charset, len(lines))
     spans = sum(len(word.spans) for line in lines for word in line.words)
     if logits.shape != (spans, len(chars)) or log_kinds.shape != (spans, 3):
         raise InputError(
@@ -233,6 +229,26 @@ def decode(
     if not context:
         return _without_context(lines, logits, log_kinds, chars, per_line, top_k)
     return _with_context(lines, logits, log_kinds, chars, per_line, top_k)
+
+
+def charset_of_each(charset: str | Sequence[str | None] | None, lines: int) -> list[str | None]:
+    """Tells which charset each line has.
+
+    Args:
+        charset: One for all lines, or one for each.
+        lines: How many lines there are.
+
+    Raises:
+        InputError: There are more or fewer charsets than lines.
+    """
+    if charset is None or isinstance(charset, str):
+        return [charset] * lines
+    if len(charset) != lines:
+        raise InputError(
+            f"{len(charset)} charset{'s' * (len(charset) != 1)} for {lines} line{'s' * (lines != 1)}: give one for all "
+            "lines, or one for each."
+        )
+    return list(charset)
 
 
 def alone(logits: Floats, glyphs: NDArray[np.uint8], chars: str, charset: str | None) -> tuple[Floats, str]:
@@ -256,7 +272,7 @@ def alone(logits: Floats, glyphs: NDArray[np.uint8], chars: str, charset: str | 
     cases = [char for char in "Ll" if allowed[_ALPHABET.index(char)]]
     if len(cases) == 1 and "L" in chars and "l" not in chars:
         of_allowed[:, answers.index(cases[0])] += log_case_of_l(glyphs)[:, "Ll".index(cases[0])]
-    return _log_softmax(of_allowed), answers
+    return log_softmax(of_allowed), answers
 
 
 def _with_context(
@@ -306,7 +322,7 @@ def _without_context(
         )
         # For the cut all classes compete: what is no digit is no good span of digits.
         classes, _ = charsets.select(chars, allowed)
-        best[rows] = _log_softmax(logits[rows])[:, list(classes)].max(axis=1, initial=-np.inf)
+        best[rows] = log_softmax(logits[rows])[:, list(classes)].max(axis=1, initial=-np.inf)
         chosen.append((log_probs, answers, rows.start))
     paths = _paths(lines, best, log_kinds)
     read: list[list[list[Read]]] = [[] for _ in lines]
@@ -329,7 +345,8 @@ def _candidates(probs: NDArray[np.floating], answers: str, top_k: int) -> list[C
 # --- What the network says ---
 
 
-def _log_softmax(logits: Floats) -> Floats:
+def log_softmax(logits: Floats) -> Floats:
+    """Gives the log-probabilities that logits stand for, row by row."""
     shifted = logits - logits.max(axis=1, keepdims=True, initial=-np.inf)
     return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))
 
@@ -340,7 +357,7 @@ def _likelihoods(logits: Floats, chars: str) -> Floats:
     The network learnt from as many glyphs of each class, so its posterior is the likelihood; a class that stands for
     two characters says the same of both.
     """
-    probs = (1 - _ANYTHING) * np.exp(_log_softmax(logits / _FLATTEN)) + _ANYTHING / logits.shape[1]
+    probs = (1 - _ANYTHING) * np.exp(log_softmax(logits / _FLATTEN)) + _ANYTHING / logits.shape[1]
     ink = np.full((len(logits), len(_ALPHABET)), -np.inf)
     log_probs = np.log(probs)
     for label, both in enumerate(charsets.stands_for(chars)):

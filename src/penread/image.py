@@ -35,13 +35,14 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_SWAPS_SIDES = {_UPRIGHT[orientation] for orientation in (5, 6, 7, 8)}
 # Integers fill 8, 12 or 16 bits, as scanners and cameras give them; floats hold the same, or go to 1.
 _INTEGER_TOPS = (255, 4095, 65535)
 # Levels that differ by less, of 255, are one colour with noise.
 _MIN_CONTRAST = 32
 
 
-def picture(image: ImageSource, longest_px: int) -> tuple[NDArray[np.uint8], float]:
+def picture(image: ImageSource, longest_px: int) -> tuple[NDArray[np.uint8], tuple[int, int]]:
     """Decodes an image, sets it upright, lays transparency on paper, and shrinks it where it is larger than needed.
 
     Args:
@@ -50,8 +51,8 @@ def picture(image: ImageSource, longest_px: int) -> tuple[NDArray[np.uint8], flo
         longest_px: The most pixels that the longer side keeps.
 
     Returns:
-        The picture, uint8 (H, W) where it has no colour, else RGB, uint8 (H, W, 3); and how many pixels of the image
-        are one of the picture's, along each side: 1 where it wasn't shrunk.
+        The picture, uint8 (H, W) where it has no colour, else RGB, uint8 (H, W, 3); and width and height of the image
+        when it is upright, in its own pixels.
 
     Raises:
         InputError: There is no such file, it is no image, or it has more than ``MAX_PIXELS`` pixels.
@@ -64,11 +65,10 @@ def picture(image: ImageSource, longest_px: int) -> tuple[NDArray[np.uint8], flo
         source = io.BytesIO(image) if isinstance(image, bytes) else image
         with Image.open(source, formats=IMAGE_FORMATS) as opened:
             _check_pixels(opened)
-            longer_side = max(opened.size)
+            size = opened.size
             # A JPEG can be decoded smaller at once.
-            opened.draft(None, (longest_px, longest_px))
-            levels = _levels(opened, longest_px)
-            return levels, longer_side / max(levels.shape[:2])
+            is_draft = opened.draft(None, (longest_px, longest_px)) is not None
+            return _upright(opened, longest_px, size if is_draft else None)
     except InputError:
         raise
     except FileNotFoundError as error:
@@ -84,10 +84,9 @@ def picture(image: ImageSource, longest_px: int) -> tuple[NDArray[np.uint8], flo
         raise InputError(f"The image is damaged, incomplete or of an unusual kind ({error}).") from error
 
 
-def _shrunk(image: Image.Image, longest_px: int) -> tuple[NDArray[np.uint8], float]:
+def _shrunk(image: Image.Image, longest_px: int) -> tuple[NDArray[np.uint8], tuple[int, int]]:
     _check_pixels(image)
-    levels = _levels(image, longest_px)
-    return levels, max(image.size) / max(levels.shape[:2])
+    return _upright(image, longest_px, None)
 
 
 def _check_pixels(image: Image.Image) -> None:
@@ -125,10 +124,18 @@ def _from_array(array: NDArray[np.generic]) -> Image.Image:
     raise InputError(f"An image array is of uint8, uint16, bool or floats, not {array.dtype}.")
 
 
-def _levels(image: Image.Image, longest_px: int) -> NDArray[np.uint8]:
+def _upright(
+    image: Image.Image, longest_px: int, size: tuple[int, int] | None
+) -> tuple[NDArray[np.uint8], tuple[int, int]]:
+    """Gives levels and upright size of an image; ``size`` is that of the file where it is decoded smaller."""
     # Pillow turns TIFFs itself when it loads them, and then they say no more that they want to be turned.
     image.load()
+    width, height = size or image.size
     turn = _UPRIGHT.get(_orientation(image))
+    return _levels(image, longest_px, turn), (height, width) if turn in _SWAPS_SIDES else (width, height)
+
+
+def _levels(image: Image.Image, longest_px: int, turn: Image.Transpose | None) -> NDArray[np.uint8]:
     if image.mode in {"I", "F"} or image.mode.startswith("I;"):
         image = Image.fromarray(
             _to_8_bit(np.asarray(image), (1, *_INTEGER_TOPS) if image.mode == "F" else _INTEGER_TOPS)

@@ -49,12 +49,13 @@ def draw(source: Ink | ImageSource, reading: Reading) -> Image.Image:
     if isinstance(source, Ink):
         page, origin, scale = _inked(source)
     else:
-        shown, shrunk = picture(source, LONGER_SIDE_PX)
-        page, origin, scale = Image.fromarray(shown).convert("RGB"), np.zeros(2), 1 / shrunk
+        shown, size = picture(source, LONGER_SIDE_PX)
+        page = Image.fromarray(shown).convert("RGB")
+        origin, scale = np.zeros(2), np.array(page.size) / size
     characters = [each for line in reading.lines for each in line.characters]
     if not characters:
         return page
-    heights = [(each.box.bottom - each.box.top) * scale for each in characters]
+    heights = [(each.box.bottom - each.box.top) * scale[1] for each in characters]
     label_px = round(min(max(float(np.median(heights)) * _LABEL, _SMALLEST_LABEL_PX), _LARGEST_LABEL_PX))
     pen = ImageDraw.Draw(page)
     font = ImageFont.load_default(label_px)
@@ -73,11 +74,11 @@ def _colour(character: Character) -> str:
     return _SURE if character.confidence >= _SURE_FROM else _UNSURE
 
 
-def _inked(ink: Ink) -> tuple[Image.Image, np.ndarray, float]:
-    """Draws strokes on white paper; gives the picture, the point of the ink at its corner, and its pixels a unit."""
+def _inked(ink: Ink) -> tuple[Image.Image, np.ndarray, np.ndarray]:
+    """Draws strokes on white paper; gives it, the point of the ink at its corner, and pixels a unit (x, y)."""
     points = np.concatenate([np.zeros((0, 2)), *ink.strokes])
     if len(points) == 0:
-        return Image.new("RGB", (LONGER_SIDE_PX, LONGER_SIDE_PX), "white"), np.zeros(2), 1.0
+        return Image.new("RGB", (LONGER_SIDE_PX, LONGER_SIDE_PX), "white"), np.zeros(2), np.ones(2)
     low, high = points.min(axis=0), points.max(axis=0)
     margin_px = _MARGIN * LONGER_SIDE_PX
     scale = (LONGER_SIDE_PX - 2 * margin_px) / max(float((high - low).max()), 1e-9)
@@ -90,13 +91,13 @@ def _inked(ink: Ink) -> tuple[Image.Image, np.ndarray, float]:
         pen.line(path, fill="black", width=width, joint="curve")
         for x, y in (path[0], path[-1]):
             pen.ellipse((x - width / 2, y - width / 2, x + width / 2, y + width / 2), fill="black")
-    return page, origin, scale
+    return page, origin, np.array([scale, scale])
 
 
-def _placed(box: Box, origin: np.ndarray, scale: float) -> tuple[float, float, float, float]:
-    left, top = (box.left - origin[0]) * scale, (box.top - origin[1]) * scale
+def _placed(box: Box, origin: np.ndarray, scale: np.ndarray) -> tuple[float, float, float, float]:
+    left, top = (np.array([box.left, box.top]) - origin) * scale
+    right, bottom = (np.array([box.right, box.bottom]) - origin) * scale
     # A dot of ink has no extent of its own.
-    right, bottom = (box.right - origin[0]) * scale, (box.bottom - origin[1]) * scale
     return left, top, max(right, left + 1), max(bottom, top + 1)
 
 

@@ -27,6 +27,8 @@ _CHARACTER_STROKE = 0.45
 _PAGE_STROKE = 0.1
 # The part of a picture's variance that lies between two levels, where it has two.
 _TWO_LEVELS = 0.85
+# So many standard deviations of the paper's grain are no ink yet.
+_GRAINS = 8
 # Paper whose levels differ by less needs no second look.
 _EVEN_LIGHT = 12
 _LARGEST_DISC_PX = 35
@@ -36,11 +38,12 @@ _DEEPEST_SHADOW = 0.25
 _DARKEST_PAPER = 64
 # What counts as ink: half of its full contrast; less for the printed lines of the paper, which are often faint.
 _HALF, _RULE_INK = 0.5, 0.25
-# A card is as dark as ink, or lighter than the ink on it.
-_CARD_INK = (0.5, 0.15)
-_SMALLEST_CARD_PX = 32
-# What is written on a card, or in a box, is at least this high, of the card's height; else the card is the ink.
-_LEAST_HEIGHT = 0.25
+# A sheet on another ground is looked for on pictures of this size; the part of the picture that it has at least.
+_SHEET_PX = 128
+_LEAST_SHEET = 0.03
+# What is written on a card, or in a box, is at least this high, of the card's height; else the card is the ink. On a
+# large sheet so many pixels will do.
+_LEAST_HEIGHT, _WRITING_PX = 0.25, 24
 
 
 def page(picture: NDArray[np.uint8]) -> InkMap | None:
@@ -52,8 +55,8 @@ def page(picture: NDArray[np.uint8]) -> InkMap | None:
     Returns:
         The ink, without the lines of ruled or squared paper; None where there is none.
     """
-    ink = _ink(picture, _PAGE_STROKE)
-    return None if ink is None else _without_boxes(_without_rules(ink, span=0.4))
+    ink = _ink_on_sheet(picture, _PAGE_STROKE)
+    return None if ink is None else _without_edges(_without_boxes(_without_rules(ink, span=0.4)))
 
 
 def character(picture: NDArray[np.uint8]) -> InkMap | None:
@@ -65,16 +68,68 @@ def character(picture: NDArray[np.uint8]) -> InkMap | None:
     Returns:
         The ink of the character; None where there is none.
     """
-    ink = _ink(picture, _CHARACTER_STROKE)
-    if ink is None:
+    ink = _ink_on_sheet(picture, _CHARACTER_STROKE)
+    return None if ink is None else _isolated(_without_edges(_without_boxes(_without_rules(ink, span=0.95))))
+
+
+def _ink_on_sheet(picture: NDArray[np.uint8], widest_stroke: float) -> InkMap | None:
+    """Tells ink from paper on the sheet or card that lies on another ground, if there is one with anything on it."""
+    import cv2  # noqa: PLC0415 - a tenth of a second that strokes don't have to wait for
+
+    sheet = _sheet(picture)
+    if sheet is not None:
+        # What is around takes the colour of the sheet's edge next to it.
+        small = cv2.medianBlur(_shrunk(picture, _SHEET_PX), 5)
+        _, nearest = cv2.distanceTransformWithLabels(
+            (~sheet).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+        )
+        colours = np.zeros((int(nearest.max()) + 1, *small.shape[2:]), np.uint8)
+        colours[nearest[sheet]] = small[sheet]
+        size = (picture.shape[1], picture.shape[0])
+        around = cv2.resize(colours[nearest], size, interpolation=cv2.INTER_LINEAR)
+        inside = cv2.resize(sheet.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
+        filled = np.where(inside if picture.ndim == 2 else inside[:, :, None], picture, around).astype(np.uint8)
+        ink = _ink(filled, widest_stroke)
+        # The sheet's own edge is no ink.
+        core = cv2.erode(sheet.astype(np.uint8), np.ones((3, 3), np.uint8), borderValue=0)
+        if ink is not None:
+            ink *= cv2.resize(core, size, interpolation=cv2.INTER_NEAREST)
+            height = int(np.ptp(np.flatnonzero(sheet.any(axis=1)))) / len(sheet) * len(ink)
+            if _height(ink) >= min(_LEAST_HEIGHT * height, _WRITING_PX):
+                return ink
+    return _ink(picture, widest_stroke)
+
+
+def _sheet(picture: NDArray[np.uint8]) -> NDArray[np.bool_] | None:
+    """Finds a sheet of paper with another ground all around: a mask on the picture shrunk to ``_SHEET_PX``."""
+    import cv2  # noqa: PLC0415 - as above
+
+    if max(picture.shape[:2]) < _SHEET_PX // 2:
         return None
-    card = _card(ink)
-    if card is not None:
-        # What looked like ink is a piece of paper on another ground: the character is on it.
-        inside = _ink(picture[card], _CHARACTER_STROKE)
-        if inside is not None and _height(inside) >= _LEAST_HEIGHT * len(inside):
-            ink = inside
-    return _isolated(_without_boxes(_without_rules(ink, span=0.95)))
+    small = _shrunk(picture, _SHEET_PX)
+    without_strokes = cv2.medianBlur(small, int(max(small.shape[:2]) / 8) | 1)
+    levels = without_strokes.reshape(*small.shape[:2], -1).astype(np.float32)
+    clearest = levels[:, :, int(levels.reshape(-1, levels.shape[2]).var(axis=0).argmax())]
+    if np.ptp(clearest) < _MIN_CONTRAST:
+        return None
+    light = clearest > _otsu(clearest)
+    for region in (light, ~light):
+        outlines, _ = cv2.findContours(region.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+        if not outlines:
+            continue
+        hull = cv2.convexHull(max(outlines, key=cv2.contourArea))
+        area, (_, (width, height), _) = cv2.contourArea(hull), cv2.minAreaRect(hull)
+        mask = cv2.fillConvexPoly(np.zeros(region.shape, np.uint8), hull.astype(np.int32), 1).astype(bool)
+        beside = np.concatenate([mask[0], mask[-1], mask[:, 0], mask[:, -1]])
+        if (
+            area >= _LEAST_SHEET * mask.size
+            and area >= 0.85 * width * height
+            and region[mask].mean() >= 0.75
+            and (region & ~mask).sum() <= 0.1 * (~mask).sum()
+            and beside.mean() < 0.1
+        ):
+            return mask
+    return None
 
 
 def _ink(picture: NDArray[np.uint8], widest_stroke: float) -> InkMap | None:
@@ -103,11 +158,17 @@ def _darker(picture: NDArray[np.uint8], paper: NDArray[np.uint8]) -> InkMap | No
     darker = cv2.subtract(paper, picture).astype(np.float32) * light
     contrast = darker if darker.ndim == 2 else np.sqrt(np.square(darker).mean(axis=2, dtype=np.float32))
     threshold = max(_otsu(contrast), _MIN_CONTRAST / 2)
-    # The paper was taken for as light as its lightest grain. A sample of it will do.
-    sample = contrast[:: 1 + len(contrast) // 128, :: 1 + contrast.shape[1] // 128]
-    contrast -= np.median(sample[sample <= threshold]) if (sample <= threshold).any() else 0
+    # A sample will do. The lower part of its levels is paper, however much ink there is.
+    smooth = cv2.blur(contrast, (3, 3))
+    sample = smooth[:: 1 + len(smooth) // 128, :: 1 + smooth.shape[1] // 128]
+    low, middle = np.percentile(sample, [2, 15])
+    # In a normal distribution these are 1.02 standard deviations apart; the grain of paper alone goes this far.
+    grain = _GRAINS * float(middle - low) / 1.02
+    # The paper was taken for as light as its lightest grain.
+    paper_at = np.median(sample[sample <= threshold]) if (sample <= threshold).any() else 0.0
+    contrast -= paper_at
     inked = contrast[contrast > threshold]
-    if inked.size == 0 or contrast.max() < _MIN_CONTRAST:
+    if inked.size == 0 or contrast.max() < _MIN_CONTRAST or float(smooth.max() - paper_at) < grain:
         return None
     full = np.percentile(inked, 90)
     ink: InkMap = np.clip(contrast / full, 0, 1).astype(np.float32)
@@ -139,8 +200,16 @@ def _paper_is_dark(levels: NDArray[np.uint8], above_paper: NDArray[np.float32]) 
         levels: A picture, (H, W).
         above_paper: The same without uneven light; useless where ink is as wide as paper.
     """
-    border = np.ones(levels.shape, bool)
-    border[1:-1, 1:-1] = False
+    # A scanner leaves a dark edge now and then: a little further in it must be the same.
+    inset = 1 + max(levels.shape) // 20
+    rings: list[NDArray[np.bool_]] = []
+    for depth in (0, inset):
+        height, width = levels.shape
+        ring = np.zeros((height, width), bool)
+        ring[depth : height - depth, depth : width - depth] = True
+        ring[depth + 1 : height - depth - 1, depth + 1 : width - depth - 1] = False
+        if ring.any():
+            rings.append(ring)
     as_it_is = levels.astype(np.float32)
     dark = as_it_is <= _otsu(as_it_is)
     # Two levels, ink and paper, and little between: the light is even.
@@ -149,9 +218,9 @@ def _paper_is_dark(levels: NDArray[np.uint8], above_paper: NDArray[np.float32]) 
     even = share * (1 - share) * gap**2 > _TWO_LEVELS * float(as_it_is.var())
     for judged, trusted in ((dark, even), (above_paper <= _otsu(above_paper), True)):
         # The border is paper, unless the picture is cut so close that ink is on it too.
-        on_border = float(judged[border].mean())
-        if trusted and not 0.05 <= on_border <= 0.95:
-            return on_border > 0.5
+        shares = [float(judged[ring].mean()) for ring in rings]
+        if trusted and (max(shares) < 0.05 or min(shares) > 0.95):
+            return shares[0] > 0.5
     # Then most of the picture is paper, and in doubt paper is light.
     return share > 0.65
 
@@ -170,7 +239,7 @@ def _paper(picture: NDArray[np.uint8], widest_stroke: float) -> NDArray[np.uint8
     smooth = cv2.blur(closed, (reach // 4 | 1, reach // 4 | 1), borderType=cv2.BORDER_REPLICATE)
     # Nothing is so deep in the shadow: a large patch that is darker is ink.
     lit = np.maximum(smooth, _DEEPEST_SHADOW * smooth.max(axis=(0, 1))).astype(np.uint8)
-    return cv2.resize(lit, picture.shape[1::-1], interpolation=cv2.INTER_LINEAR).astype(np.uint8, copy=False)
+    return np.asarray(cv2.resize(lit, picture.shape[1::-1], interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
 def _shrunk(picture: NDArray[np.uint8], longest_px: int) -> NDArray[np.uint8]:
@@ -194,25 +263,6 @@ def _otsu(levels: NDArray[np.float32]) -> float:
     threshold, _ = cv2.threshold(as_bytes, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
     # All that was rounded down to the threshold is below it.
     return low + (threshold + 0.999) * (high - low) / 255
-
-
-def _card(ink: InkMap) -> tuple[slice, slice] | None:
-    """Finds an upright rectangle that has all the ink: a card on a table, a photograph on a white ground."""
-    import cv2  # noqa: PLC0415 - as above
-
-    for level in _CARD_INK:
-        solid = (ink > level).astype(np.uint8)
-        outlines, _ = cv2.findContours(solid, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-        largest = max(outlines, key=cv2.contourArea)
-        left, top, width, height = cv2.boundingRect(largest)
-        if min(width, height) < _SMALLEST_CARD_PX or max(width, height) == max(ink.shape):
-            continue
-        filled = cv2.contourArea(largest) / ((width - 1) * (height - 1))
-        if filled < 0.95 or solid[top : top + height, left : left + width].sum() < 0.9 * solid.sum():
-            continue
-        inset = max(2, round(0.04 * min(height, width)))
-        return slice(top + inset, top + height - inset), slice(left + inset, left + width - inset)
-    return None
 
 
 def _without_rules(ink: InkMap, span: float) -> InkMap:
@@ -284,7 +334,7 @@ def _add_rule(
     """
     # Paper may be curled: the line is a smooth curve, and what is far from it is no part of it.
     for _ in range(3):
-        curve = np.polynomial.Polynomial.fit(columns, rows, 3)
+        curve = np.polynomial.Polynomial.fit(columns, rows, min(3, len(np.unique(columns)) - 1))
         off = np.abs(rows - curve(columns))
         near = off <= max(1.5, 1.5 * float(np.median(off)))
         rows, columns = rows[near], columns[near]
@@ -371,6 +421,26 @@ def _without_boxes(ink: InkMap) -> InkMap:
 def _height(ink: InkMap) -> int:
     rows = np.flatnonzero((ink > _HALF).any(axis=1))
     return int(np.ptp(rows)) + 1 if len(rows) else 0
+
+
+def _without_edges(ink: InkMap) -> InkMap:
+    """Takes away what runs along the edge of the picture: the edge of the sheet, the shadow of a scanner's lid."""
+    import cv2  # noqa: PLC0415 - as above
+
+    height, width = ink.shape
+    count, labels, stats, _ = cv2.connectedComponentsWithStats((ink > _HALF).astype(np.uint8), connectivity=8)
+    if count <= 2:
+        return ink
+    left, top, across, down, _ = stats[1:].T
+    at_side = (left <= 1) | (left + across >= width - 1)
+    at_end = (top <= 1) | (top + down >= height - 1)
+    along = (at_side & (down > 0.5 * height) & (across < 0.08 * width)) | (
+        at_end & (across > 0.5 * width) & (down < 0.08 * height)
+    )
+    if not along.any() or along.all():
+        return ink
+    gone = np.concatenate([[False], along])[labels].astype(np.uint8)
+    return np.where(cv2.dilate(gone, np.ones((5, 5), np.uint8)) > 0, np.float32(0), ink)
 
 
 def _isolated(ink: InkMap) -> InkMap:

@@ -62,13 +62,14 @@ class Box:
     right: float
     bottom: float
 
-    def scaled(self, factor: float) -> Box:
+    def scaled(self, factor_x: float, factor_y: float) -> Box:
         """Gives the box in another unit.
 
         Args:
-            factor: How many of the new unit are one of the old.
+            factor_x: How many of the new unit are one of the old, along x.
+            factor_y: The same along y.
         """
-        return Box(self.left * factor, self.top * factor, self.right * factor, self.bottom * factor)
+        return Box(self.left * factor_x, self.top * factor_y, self.right * factor_x, self.bottom * factor_y)
 
 
 @dataclass(frozen=True)

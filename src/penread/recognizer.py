@@ -13,14 +13,14 @@ from penread import charset as charsets
 from penread import glyph as glyphs_of
 from penread import lines, paper
 from penread.bundle import DEFAULT_BUNDLE, KINDS, Bundle
-from penread.context import Read, alone, decode
+from penread.context import Read, alone, charset_of_each, decode, log_softmax
 from penread.errors import BundleError, InputError
 from penread.image import picture
 from penread.ink import Ink
 from penread.prediction import REJECTED_CHAR, Candidate, Character, Prediction, Reading, Reason, TextLine
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -139,7 +139,7 @@ class Recognizer:
         logits = np.concatenate([np.zeros((0, len(self.info.chars))), *(run[0] for run in runs)])
         kinds = np.tile([0.0, -np.inf, -np.inf], (len(glyphs), 1))
         if self._gives_kinds and runs:
-            kinds = _log_softmax(np.concatenate([run[1] for run in runs]).astype(np.float64))
+            kinds = log_softmax(np.concatenate([run[1] for run in runs]).astype(np.float64))
         return logits / self.info.temperature, kinds
 
     def logits(self, glyphs: NDArray[np.uint8]) -> NDArray[np.float64]:
@@ -177,7 +177,7 @@ class Recognizer:
         Returns:
             Probabilities, float (N, classes), each row of sum 1.
         """
-        return np.asarray(np.exp(_log_softmax(self.logits(glyphs))))
+        return np.asarray(np.exp(log_softmax(self.logits(glyphs))))
 
     def predict(
         self, source: Source, *, top_k: int = 5, charset: str | None = None, unclear_above: float | None = None
@@ -189,10 +189,11 @@ class Recognizer:
             top_k: The most candidates to give.
             charset: The characters allowed, see ``penread.charset.select``; None for all.
             unclear_above: Ink is rejected as unclear where the probability that it is not one character is above
-                this: 0 for ink that has to be beyond doubt, 1 to reject none. None takes the bundle's own threshold.
+                this: the lower, the more is rejected. 0 rejects practically all ink; 1 rejects none, specks and blots
+                included. None takes the bundle's own threshold.
 
         Raises:
-            InputError: The source can't be read, ``top_k`` is below 1, or ``unclear_above`` below 0.
+            InputError: The source can't be read, ``top_k`` is below 1, or ``unclear_above`` is not from 0 to 1.
             CharsetError: The charset has a character that the model has not.
         """
         return self.predict_many([source], top_k=top_k, charset=charset, unclear_above=unclear_above)[0]
@@ -218,15 +219,12 @@ class Recognizer:
 
         Raises:
             InputError: A source can't be read (the message says which), ``top_k`` is below 1, or ``unclear_above``
-                below 0.
+                is not from 0 to 1.
             CharsetError: The charset has a character that the model has not.
         """
-        if top_k < 1:
-            raise InputError(f"top_k is {top_k}; it must be 1 or more.")
         if isinstance(sources, (str, bytes, Path, Image.Image, Ink)):
             raise InputError("predict_many takes a list of sources; predict takes one.")
-        limit = self._limit(unclear_above)
-        charsets.select(self.info.chars, charset)  # what is wrong with it is told before anything is read
+        limit = self._checked([charset], top_k, unclear_above)
         glyphs = np.zeros((len(sources), 28, 28), np.uint8)
         for number, source in enumerate(sources):
             try:
@@ -270,51 +268,62 @@ class Recognizer:
 
         Raises:
             InputError: The source can't be read, there are too many characters, ``top_k`` is below 1,
-                ``unclear_above`` below 0, or there aren't as many charsets as lines.
+                ``unclear_above`` is not from 0 to 1, or there aren't as many charsets as lines.
             CharsetError: A charset has a character that the model has not.
         """
-        limit = self._limit(unclear_above)
-        found, width, height, scale = _find_lines(source)
+        wanted = [charset] if charset is None or isinstance(charset, str) else charset
+        limit = self._checked(wanted, top_k, unclear_above)
+        found, (width, height), scale = _lines_of(source)
+        per_line = charset_of_each(charset, len(found))
         spans = [span.glyph for line in found for word in line.words for span in word.spans]
         logits, kinds = self.score(np.stack(spans) if spans else np.zeros((0, 28, 28), np.uint8))
-        read = decode(found, logits, kinds, self.info.chars, charset, context=context, top_k=top_k)
+        read = decode(found, logits, kinds, self.info.chars, per_line, context=context, top_k=top_k)
         texts = []
         for line, words in zip(found, read, strict=True):
             characters = [[self._character(each, kinds[each.row], limit, scale) for each in word] for word in words]
             text = " ".join("".join(each.char or REJECTED_CHAR for each in word) for word in characters)
-            texts.append(TextLine(text, line.box.scaled(scale), [each for word in characters for each in word]))
+            texts.append(TextLine(text, line.box.scaled(*scale), [each for word in characters for each in word]))
         return Reading(texts, width, height)
 
-    def _limit(self, unclear_above: float | None) -> float:
-        """Gives the probability of being no character above which ink is rejected; infinity to reject nothing."""
+    def _checked(self, wanted: Iterable[str | None], top_k: int, unclear_above: float | None) -> float:
+        """Refuses options that are wrong, before anything is read.
+
+        Returns:
+            The probability of being no character above which ink is rejected; infinity to reject nothing.
+        """
+        if top_k < 1:
+            raise InputError(f"top_k is {top_k}; it must be 1 or more.")
+        for charset in wanted:
+            charsets.select(self.info.chars, charset)
         if unclear_above is None:
             unclear_above = self.info.rejection.get("unclear", 1.0)
-        if not unclear_above >= 0:
+        if not 0 <= unclear_above <= 1:
             raise InputError(f"unclear_above is {unclear_above}; it is a probability, 0 to 1.")
         return unclear_above if self._gives_kinds and unclear_above < 1 else np.inf
 
     @staticmethod
-    def _character(read: Read, kinds: NDArray[np.float64], limit: float, scale: float) -> Character:
+    def _character(read: Read, kinds: NDArray[np.float64], limit: float, scale: tuple[float, float]) -> Character:
         doubt = _doubt(read.span.glyph, kinds, limit)
         prediction = _prediction(read.candidates, float(np.exp(kinds[0])), doubt)
-        return Character(**vars(prediction), box=read.span.box.scaled(scale))
+        return Character(**vars(prediction), box=read.span.box.scaled(*scale))
 
 
-def _find_lines(source: Source) -> tuple[list[Line], float, float, float]:
-    """Finds the lines of a source; gives its page's width and height too, and what boxes are to be scaled by."""
+def _lines_of(source: Source) -> tuple[list[Line], tuple[float, float], tuple[float, float]]:
+    """Finds the lines of a source; gives its page's width and height, too, and what to scale boxes by, in x and y."""
     if isinstance(source, Ink):
         points = np.concatenate([np.zeros((1, 2)), *source.strokes])
         width, height = np.ptp(points, axis=0)
-        return lines.from_strokes(source), float(width), float(height), 1.0
+        return lines.from_strokes(source), (float(width), float(height)), (1.0, 1.0)
     if not isinstance(source, (Path, str, bytes, Image.Image, np.ndarray)):
         raise InputError(
             f"What can't be read: {type(source).__name__}. Give Ink(strokes), or an image (path, bytes, PIL image, "
             "array)."
         )
-    shown, scale = picture(source, PAGE_PX)
+    shown, (width, height) = picture(source, PAGE_PX)
     ink = paper.page(shown)
     found = [] if ink is None else lines.from_ink_map(ink)
-    return found, shown.shape[1] * scale, shown.shape[0] * scale, scale
+    # Pictures have whole pixels: the shorter side is shrunk by a little more or less than the longer one.
+    return found, (float(width), float(height)), (width / shown.shape[1], height / shown.shape[0])
 
 
 def _prediction(candidates: list[Candidate], one: float, doubt: Reason | None) -> Prediction:
@@ -354,8 +363,3 @@ def _has_square(inked: NDArray[np.bool_], side: int) -> bool:
     counts = np.pad(inked, ((1, 0), (1, 0))).cumsum(axis=0, dtype=np.int64).cumsum(axis=1)
     within = counts[side:, side:] - counts[:-side, side:] - counts[side:, :-side] + counts[:-side, :-side]
     return bool(within.max() == side * side)
-
-
-def _log_softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
-    shifted = logits - logits.max(axis=1, keepdims=True, initial=-np.inf)
-    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))

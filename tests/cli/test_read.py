@@ -149,6 +149,64 @@ def test_overlays(files: Path) -> None:
     ]  # fmt: skip
 
 
+def test_an_overlay_takes_the_place_of_no_other_file(files: Path) -> None:
+    """Least of all of the page itself, whatever name it goes by."""
+    (files / "seen").mkdir()
+    for name in ("seen/scan.pdf-2.png", "seen/mine.png"):
+        (files / name).write_bytes(b"mine")
+    (files / "link.png").symlink_to("page.png")
+    page_of("TEN").save(files / "page.png.png")
+    resuming = ["--resume", "--out", "results.csv"]
+    before = {path: path.read_bytes() for path in files.rglob("*") if path.is_file()}
+    for arguments, message in (
+        (["page.png", "--overlay", "page.png"], "page.png is itself one of the files to read"),
+        (["page.png", "--overlay", "./seen/../page.png", *resuming], "is itself one of the files to read"),
+        (["link.png", "--overlay", "page.png", *resuming], "page.png is itself one of the files to read"),
+        (["page.png", "page.png.png", "--overlay", ".", *resuming], "page.png.png is itself one of the files to read"),
+        (["page.png", "--overlay", "seen/mine.png"], "mine.png exists"),
+        (["page.png", "--overlay", "text.png"], "text.png exists"),
+        (["scan.pdf", "page.png", "--overlay", "seen"], "scan.pdf-2.png exists"),
+        (["scan.pdf", "--overlay", "locked"], "locked is no folder"),
+    ):
+        (files / "locked").write_text("a file")
+        ended = run("read", *arguments, cwd=files)
+        assert (ended.returncode, ended.stdout) == (1, ""), arguments
+        assert ended.stderr.startswith("error: "), arguments
+        assert message in ended.stderr, arguments
+    assert {path: path.read_bytes() for path in before} == before
+    # A folder may have other files; and a reading that goes on draws its pictures anew.
+    assert run("read", "page.png", "--overlay", "seen", cwd=files).returncode == 0
+    assert run("read", "scan.pdf", "--overlay", "seen", *resuming, cwd=files).returncode == 0
+    with Image.open(files / "seen" / "scan.pdf-2.png") as drawn:
+        drawn.load()
+    assert sorted(path.name for path in (files / "seen").iterdir()) == [
+        "mine.png", "page.png.png", "scan.pdf-1.png", "scan.pdf-2.png", "scan.pdf-3.png",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_a_page_with_other_lines_than_charsets_is_told_and_can_be_read_later(files: Path, form: str) -> None:
+    save_pages(files / "forms.tif", page_of("HEAT", "377"), page_of("MEN"), page_of("WET", "737"))
+    arguments = ["read", "forms.tif", "--out", f"forms.{form}"]
+    ended = run(*arguments, "--charset", "upper", "--charset", "digits", cwd=files)
+    assert ended.returncode == 1
+    assert ended.stderr == (
+        "error: forms.tif, page 2: 2 charsets for 1 line: give one for all lines, or one for each.\n"
+    )
+
+    def read() -> list[tuple[str, str]]:
+        text = (files / f"forms.{form}").read_text()
+        if form == "jsonl":
+            pages = [json.loads(line) for line in text.splitlines()]
+            return [(str(page["page"]), line["text"]) for page in pages for line in page["lines"]]
+        return [(row[1], row[4]) for row in list(csv.reader(text.splitlines()))[1:]]
+
+    others = [("1", "HEAT"), ("1", "377"), ("3", "WET"), ("3", "737")]
+    assert read() == others
+    assert run(*arguments, "--resume", "--charset", "upper", cwd=files).returncode == 0
+    assert read() == [*others, ("2", "MEN")]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

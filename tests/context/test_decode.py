@@ -345,7 +345,7 @@ def test_what_does_not_fit_is_refused(pen: Pen, reader: Reader) -> None:
     line = pen.line("ink")
     with pytest.raises(InputError, match="top_k is 0"):
         reader.decode([line], top_k=0)
-    with pytest.raises(InputError, match="2 charsets for 1 lines"):
+    with pytest.raises(InputError, match="2 charsets for 1 line:"):
         reader.decode([line], ["digits", "upper"])
     with pytest.raises(InputError, match="a row for each span"):
         reader.decode([line], log_kinds=np.zeros((2, 3)))

@@ -19,7 +19,7 @@ from penread.bundle import Bundle
 from penread.cli import app
 from penread.image import MAX_PIXELS
 from penread.ink import MAX_COORDINATE
-from penread.lines import MAX_PARTS
+from penread.lines import MAX_LINES, MAX_PARTS
 from penread.server import limits
 from penread.server.settings import Settings
 from tests.conftest import ROOT, STROKES_L
@@ -190,9 +190,9 @@ def test_the_stated_bounds_are_those_of_the_code() -> None:
     api = (ROOT / "docs" / "api.md").read_text("utf-8")
     for bound in (
         *(limits.MAX_BODY_BYTES, limits.MAX_STROKES, limits.MAX_POINTS, limits.MAX_CHARSETS),
-        *(MAX_COORDINATE, MAX_PIXELS, MAX_PARTS),
+        *(MAX_COORDINATE, MAX_PIXELS, MAX_PARTS, MAX_LINES),
     ):
-        assert f"{bound:,.0f}" in api
+        assert re.search(rf"(?<![\d,]){bound:,.0f}(?![\d,])", api), bound
     for name, field in Settings.model_fields.items():
         assert f"| `--{name}` | `PENREAD_{name.upper()}` | `{field.default}` |" in api
 

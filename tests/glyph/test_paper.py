@@ -115,6 +115,18 @@ def neighbours(image: Image.Image) -> Image.Image:
     return image
 
 
+def scanned_with_an_edge(image: Image.Image) -> Image.Image:
+    ImageDraw.Draw(image).rectangle((0, 0, 7, SIDE), fill=(15, 15, 15))
+    return image
+
+
+def on_a_turned_card(image: Image.Image) -> Image.Image:
+    turned = image.convert("RGBA").rotate(4, expand=True, resample=Image.Resampling.BICUBIC)
+    table = Image.new("RGB", (2 * SIDE, 2 * SIDE), (120, 80, 50))
+    table.paste(turned, (130, 180), turned)
+    return table.rotate(-4, resample=Image.Resampling.BICUBIC, fillcolor=(120, 80, 50))
+
+
 def on_a_card(image: Image.Image) -> Image.Image:
     table = Image.new("RGB", (3 * SIDE, 2 * SIDE), (120, 80, 50))
     table.paste(image, (500, 180))
@@ -137,6 +149,8 @@ def on_a_card(image: Image.Image) -> Image.Image:
         specks,
         neighbours,
         on_a_card,
+        on_a_turned_card,
+        scanned_with_an_edge,
         lambda image: lamp(ruled(image)),
         lambda image: jpeg(grain(shadow(image))),
         lambda image: Image.eval(image, lambda level: 255 - level),
@@ -185,7 +199,7 @@ def test_the_width_of_the_pen_does_not_matter(pen: float) -> None:
     assert np.median(differences) < 15
 
 
-@pytest.mark.parametrize("side", [60, 150, 240, 300])
+@pytest.mark.parametrize("side", [60, 150, 240])
 def test_a_filled_square_is_no_outline(side: int) -> None:
     image = Image.new("L", (SIDE, SIDE), 250)
     ImageDraw.Draw(image).rectangle((10, 10, 10 + side, 10 + side), fill=20)

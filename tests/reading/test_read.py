@@ -11,7 +11,7 @@ import zlib
 from dataclasses import replace
 from difflib import SequenceMatcher
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -95,6 +95,60 @@ def test_every_character_has_its_place(recognizer: Recognizer) -> None:
             box = (read.box.left, read.box.top, read.box.right, read.box.bottom)
             np.testing.assert_allclose(box, wanted, atol=3 * factor)
             assert line.box.left <= read.box.left < read.box.right <= line.box.right
+
+
+@pytest.mark.parametrize(("width", "height"), [(3001, 1999), (1777, 3333), (2600, 7), (641, 480)])
+@pytest.mark.parametrize("kind", ["array", "PNG", "JPEG", "TIFF"])
+def test_the_size_is_that_of_the_upright_image(recognizer: Recognizer, kind: str, width: int, height: int) -> None:
+    page = np.full((height, width), 255, np.uint8)
+    assert size_of(recognizer, page) == (width, height)
+    if kind == "array":
+        return
+    for turned in range(1, 9):
+        exif = Image.Exif()
+        exif[0x0112] = turned
+        buffer = io.BytesIO()
+        Image.fromarray(page).save(buffer, kind, exif=exif)
+        assert size_of(recognizer, buffer.getvalue()) == ((width, height) if turned < 5 else (height, width)), turned
+        opened = Image.open(io.BytesIO(buffer.getvalue()))
+        assert size_of(recognizer, opened) == ((width, height) if turned < 5 else (height, width)), turned
+
+
+def size_of(recognizer: Recognizer, source: Image.Image | np.ndarray | bytes) -> tuple[float, float]:
+    reading = recognizer.read(source)
+    return reading.width, reading.height
+
+
+def test_places_are_right_along_both_sides_of_a_strip(recognizer: Recognizer) -> None:
+    """Sides are shrunk to whole pixels: a narrow one by another factor than a long one."""
+    width, height = 20801, 204
+    page = np.full((height, width), 255, np.uint8)
+    for left in range(1000, width, 2000):
+        page[24:, left : left + 48] = 0
+    reading = recognizer.read(page, unclear_above=1)
+    boxes = [each.box for line in reading.lines for each in line.characters]
+    assert boxes
+    assert max(box.bottom for box in boxes) == pytest.approx(height)
+
+
+def test_wrong_options_are_told_before_anything_is_read(
+    recognizer: Recognizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    no_image: list[tuple[dict[str, Any], type[Exception], str]] = [
+        ({"top_k": 0}, InputError, "top_k is 0"),
+        ({"charset": "ß"}, CharsetError, "no class"),
+        ({"charset": ["digits", "ß"]}, CharsetError, "no class"),
+        ({"charset": ["digits", 5]}, CharsetError, "not int"),
+        ({"unclear_above": 1.5}, InputError, "unclear_above is 1.5"),
+    ]
+    for options, kind, message in no_image:
+        with pytest.raises(kind, match=message):
+            recognizer.read(b"this is no image", **options)
+    ran: list[np.ndarray] = []
+    monkeypatch.setattr(recognizer, "score", ran.append)
+    with pytest.raises(InputError, match="3 charsets for 2 lines: give one for all lines, or one for each"):
+        recognizer.read(photographed(compose(replace(NUMBERS, lines=(2, 2)), 1)), charset=["digits"] * 3)
+    assert not ran
 
 
 def test_one_character_is_a_line_of_one(recognizer: Recognizer) -> None:

@@ -176,7 +176,7 @@ def test_the_threshold_can_be_given(recognizer: Recognizer, drawings: list[dict[
     assert recognizer.predict(Ink([[[3, 3]]]), unclear_above=1).char is not None
     threshold = recognizer.info.rejection["unclear"]
     assert recognizer.predict_many(inks) == recognizer.predict_many(inks, unclear_above=threshold)
-    for wrong in (-0.1, float("nan")):
+    for wrong in (-0.1, 1.01, float("inf"), float("nan")):
         with pytest.raises(InputError, match="unclear_above"):
             recognizer.predict(Ink(STROKES_L), unclear_above=wrong)
 

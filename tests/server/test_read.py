@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import base64
 import io
+import os
 import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
+from threading import Event
 from typing import Any
 
+import anyio
 import httpx2
 import pytest
 
-from penread import Ink, Recognizer
+from penread import Ink, Reading, Recognizer
+from penread.server.app import create_app
 from penread.server.limits import MAX_BODY_BYTES, MAX_CHARSETS, MAX_POINTS
+from penread.server.settings import Settings
 from tests.conftest import STROKES_L
 from tests.documents.written import page_of, strokes_of
 from tests.server.test_api import problem
@@ -136,6 +141,51 @@ def test_small_questions_are_answered_while_pages_are_read(api: httpx2.Client, s
             assert other.get("/healthz").status_code == 200
             assert other.post("/api/v1/predict", json={"strokes": STROKES_L}).json()["char"] == "L"
         assert [page.result().json()["text"] for page in pages] == ["HEAT MEN\n377 WET"] * 8
+
+
+class Busy(Recognizer):
+    """Reads no page before it is let go on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun = 0
+        self.go_on = Event()
+
+    def read(self, *args: Any, **kwargs: Any) -> Reading:
+        self.begun += 1
+        assert self.go_on.wait(60)
+        return super().read(*args, **kwargs)
+
+
+def test_characters_are_read_while_every_core_that_reads_pages_is_busy() -> None:
+    async def ask() -> None:
+        app, busy = create_app(Settings()), Busy()
+        pages: list[httpx2.Response] = []
+        async with (
+            app.router.lifespan_context(app),
+            httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://test") as client,
+        ):
+            app.state.recognizer = busy
+
+            async def page() -> None:
+                pages.append(await client.post("/api/v1/read", json={"strokes": STROKES}))
+
+            async with anyio.create_task_group() as asking:
+                try:
+                    for _ in range(2 * (os.cpu_count() or 1)):
+                        asking.start_soon(page)
+                    # All of them are being read now, or wait for one that is.
+                    await anyio.wait_all_tasks_blocked()
+                    assert busy.begun == max((os.cpu_count() or 1) - 1, 1)
+                    with anyio.fail_after(30):
+                        answer = await client.post("/api/v1/predict", json={"strokes": STROKES_L})
+                    assert answer.json()["char"] == "L"
+                    assert not pages
+                finally:
+                    busy.go_on.set()
+        assert [page.json()["text"] for page in pages] == ["HEAT MEN\n377 WET"] * 2 * (os.cpu_count() or 1)
+
+    anyio.run(ask)
 
 
 def test_the_documented_example_works(api: httpx2.Client) -> None:

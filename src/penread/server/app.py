@@ -43,7 +43,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.recognizer = Recognizer(chosen.bundle)
         # Reading an image takes a core and its memory; more at once than there are cores only adds the memory.
-        app.state.limiter = CapacityLimiter(os.cpu_count() or 1)
+        cores = os.cpu_count() or 1
+        app.state.limiter = CapacityLimiter(cores)
+        # Pages take seconds: they leave a core to characters, which take milliseconds.
+        app.state.page_limiter = CapacityLimiter(max(cores - 1, 1))
         yield
 
     app: FastAPI = FastAPIOffline(

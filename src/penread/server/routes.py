@@ -46,8 +46,14 @@ def _limiter(request: Request) -> CapacityLimiter:
     return limiter
 
 
+def _page_limiter(request: Request) -> CapacityLimiter:
+    limiter: CapacityLimiter = request.app.state.page_limiter
+    return limiter
+
+
 ActiveRecognizer = Annotated[Recognizer, Depends(_recognizer)]
 ActiveLimiter = Annotated[CapacityLimiter, Depends(_limiter)]
+PageLimiter = Annotated[CapacityLimiter, Depends(_page_limiter)]
 
 _PROBLEM: dict[str, Any] = {"content": {"application/problem+json": {"schema": Problem.model_json_schema()}}}
 _REFUSALS: dict[int | str, dict[str, Any]] = {
@@ -112,7 +118,7 @@ async def predict(request: Request, recognizer: ActiveRecognizer, limiter: Activ
     responses=_REFUSALS,
     openapi_extra=_bodies(ReadRequest, ReadOptions),
 )
-async def read(request: Request, recognizer: ActiveRecognizer, limiter: ActiveLimiter) -> Response:
+async def read(request: Request, recognizer: ActiveRecognizer, limiter: PageLimiter) -> Response:
     """Read a page, or strokes side by side: lines, words, characters."""
     parse = await _parser(request, ReadRequest, ReadOptions)
 

@@ -57,7 +57,8 @@ class Options(BaseModel):
         ge=0,
         le=1,
         description="Ink is rejected as unclear where the probability that it is not one character is above this: "
-        "0 for ink that has to be beyond doubt, 1 to reject none. The model's own bound, where it is left out.",
+        "the lower, the more is rejected. 0 rejects practically all ink; 1 rejects none, specks and blots included. "
+        "The model's own bound, where it is left out.",
     )
 
     @classmethod
