@@ -56,7 +56,7 @@ def page(picture: NDArray[np.uint8]) -> InkMap | None:
         The ink, without the lines of ruled or squared paper; None where there is none.
     """
     ink = _ink_on_sheet(picture, _PAGE_STROKE)
-    return None if ink is None else _without_edges(_without_boxes(_without_rules(ink, span=0.4)))
+    return None if ink is None else _without_edges(_without_rules(_without_boxes(ink), span=0.4))
 
 
 def character(picture: NDArray[np.uint8]) -> InkMap | None:
@@ -69,7 +69,7 @@ def character(picture: NDArray[np.uint8]) -> InkMap | None:
         The ink of the character; None where there is none.
     """
     ink = _ink_on_sheet(picture, _CHARACTER_STROKE)
-    return None if ink is None else _isolated(_without_edges(_without_boxes(_without_rules(ink, span=0.95))))
+    return None if ink is None else _isolated(_without_edges(_without_rules(_without_boxes(ink), span=0.95)))
 
 
 def _ink_on_sheet(picture: NDArray[np.uint8], widest_stroke: float) -> InkMap | None:
@@ -216,11 +216,14 @@ def _paper_is_dark(levels: NDArray[np.uint8], above_paper: NDArray[np.float32]) 
     share = float(dark.mean())
     gap = float(as_it_is[~dark].mean() - as_it_is[dark].mean()) if 0 < share < 1 else 0.0
     even = share * (1 - share) * gap**2 > _TWO_LEVELS * float(as_it_is.var())
-    for judged, trusted in ((dark, even), (above_paper <= _otsu(above_paper), True)):
+    uneven = float(np.ptp(above_paper)) >= _MIN_CONTRAST
+    for judged, trusted in ((dark, even), (above_paper <= _otsu(above_paper), uneven)):
         # The border is paper, unless the picture is cut so close that ink is on it too.
         shares = [float(judged[ring].mean()) for ring in rings]
-        if trusted and (max(shares) < 0.05 or min(shares) > 0.95):
-            return shares[0] > 0.5
+        # Where the two are opposites, the outer is such an edge.
+        share_of_ring = shares[0] if (shares[0] > 0.5) == (shares[-1] > 0.5) else shares[-1]
+        if trusted and not 0.05 <= share_of_ring <= 0.95:
+            return share_of_ring > 0.5
     # Then most of the picture is paper, and in doubt paper is light.
     return share > 0.65
 
@@ -384,38 +387,67 @@ def stroke_width(ink: InkMap) -> float:
 
 
 def _without_boxes(ink: InkMap) -> InkMap:
-    """Takes away printed boxes that something is written in; a box with nothing in it may be a character."""
+    """Takes away printed boxes and combs of boxes that something is written in, and empty ones of the same height.
+
+    A box with nothing in it, by itself, may be a character.
+    """
     import cv2  # noqa: PLC0415 - as above
 
     mask = (ink > _HALF).astype(np.uint8)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
-    for label in range(1, count):
-        left, top, across, down, area = (int(number) for number in stats[label])
-        shorter = min(across, down)
-        if shorter < 16 or area > 0.5 * across * down:
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    shorter = stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].min(axis=1)
+    areas = stats[:, cv2.CC_STAT_WIDTH].astype(np.int64) * stats[:, cv2.CC_STAT_HEIGHT]
+    maybe = (shorter >= 16) & (stats[:, cv2.CC_STAT_AREA] <= 0.5 * areas)
+    # Squared paper is no box.
+    maybe &= stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(axis=1) < 0.98 * max(ink.shape)
+    maybe[0] = False
+    empty: list[tuple[int, tuple[slice, slice], InkMap]] = []
+    heights = []
+    # Boxes within boxes within boxes are no form: all together they have no more area than some pages.
+    left_to_see = 4 * ink.size
+    for label in np.flatnonzero(maybe)[np.argsort(-areas[maybe])]:
+        left, top, across, down, _ = (int(number) for number in stats[label])
+        left_to_see -= across * down
+        if left_to_see < 0:
+            break
+        area = slice(top, top + down), slice(left, left + across)
+        own = (labels[area] == label).astype(np.uint8)
+        band = max(2, round(0.08 * min(across, down)))
+        frame = _frame(own, band)
+        if frame is None:
             continue
-        own = labels[top : top + down, left : left + across] == label
-        band = max(2, round(0.08 * shorter))
-        sides = (own[:band].any(axis=0), own[-band:].any(axis=0), own[:, :band].any(axis=1), own[:, -band:].any(axis=1))
-        if min(float(side.mean()) for side in sides) < 0.9:
-            continue
-        length = round(0.85 * shorter)
-        straight = own.astype(np.uint8)
-        frame: _Mask = cv2.max(
-            cv2.morphologyEx(straight, cv2.MORPH_OPEN, np.ones((1, length), np.uint8)),
-            cv2.morphologyEx(straight, cv2.MORPH_OPEN, np.ones((length, 1), np.uint8)),
-        ).astype(np.uint8, copy=False)
-        frame[:band] |= straight[:band]
-        frame[-band:] |= straight[-band:]
-        frame[:, :band] |= straight[:, :band]
-        frame[:, -band:] |= straight[:, -band:]
-        with_edges = cv2.dilate(frame, np.ones((3, 3), np.uint8))
-        here = ink[top : top + down, left : left + across]
-        inside = np.where(with_edges > 0, np.float32(0), here)
+        inside = np.where(cv2.dilate(frame, np.ones((3, 3), np.uint8)) > 0, np.float32(0), ink[area])
         if _height(inside[band:-band, band:-band]) < _LEAST_HEIGHT * down:
-            continue
-        here[:] = inside
+            empty.append((down, area, inside))
+        else:
+            ink[area] = inside
+            heights.append(down)
+    for down, area, inside in empty:
+        if any(abs(down - height) <= 0.2 * height for height in heights):
+            ink[area] = np.minimum(ink[area], inside)
     return ink
+
+
+def _frame(own: _Mask, band: int) -> _Mask | None:
+    """Finds the straight walls of a box or a comb of boxes; None where it is none.
+
+    Args:
+        own: A connected component, 0 or 1, cut to its box.
+        band: How far from its outline a wall may be.
+    """
+    import cv2  # noqa: PLC0415 - as above
+
+    sides = (own[:band].any(axis=0), own[-band:].any(axis=0), own[:, :band].any(axis=1), own[:, -band:].any(axis=1))
+    if min(float(side.mean()) for side in sides) < 0.9:
+        return None
+    length = round(0.85 * min(own.shape))
+    frame: _Mask = cv2.max(
+        cv2.morphologyEx(own, cv2.MORPH_OPEN, np.ones((1, length), np.uint8)),
+        cv2.morphologyEx(own, cv2.MORPH_OPEN, np.ones((length, 1), np.uint8)),
+    ).astype(np.uint8, copy=False)
+    for wall in (np.s_[:band], np.s_[-band:], np.s_[:, :band], np.s_[:, -band:]):
+        frame[wall] |= own[wall]
+    return frame
 
 
 def _height(ink: InkMap) -> int:

@@ -32,6 +32,10 @@ Source = Ink | Path | str | bytes | Image.Image | np.ndarray
 #: Pages are read at so many pixels on the longer side: a line of a full page is some 50 pixels high then.
 PAGE_PX = 2600
 
+# Beside other characters the odds of ink being one are this much higher than by itself: the head's examples have two
+# characters to three other things, lines twenty times as many.
+_ODDS_IN_LINE = 20
+
 # Enough to keep the processor busy, few enough to keep the planes of a convolution in tens of megabytes.
 _BATCH = 256
 # A glyph's darkest pixel is 255; one whose darkest is under half of that shows no ink.
@@ -261,7 +265,8 @@ class Recognizer:
             context: Whether a word is read as a whole: neighbours, sizes and a model of English decide between
                 characters that look alike, see ``penread.context``. Without, each character is read by itself.
             top_k: The most candidates to give for each character.
-            unclear_above: When to reject, see ``predict``.
+            unclear_above: When to reject, see ``predict``. None takes the bundle's own threshold; in a line, where
+                most ink is characters, only what is some ten times as unlikely to be one is rejected.
 
         Returns:
             What was read, with boxes in pixels of the upright image, or in the unit of the ink.
@@ -280,7 +285,8 @@ class Recognizer:
         read = decode(found, logits, kinds, self.info.chars, per_line, context=context, top_k=top_k)
         texts = []
         for line, words in zip(found, read, strict=True):
-            characters = [[self._character(each, kinds[each.row], limit, scale) for each in word] for word in words]
+            in_line = limit if unclear_above is not None or sum(map(len, words)) < 2 else _among_characters(limit)
+            characters = [[self._character(each, kinds[each.row], in_line, scale) for each in word] for word in words]
             text = " ".join("".join(each.char or REJECTED_CHAR for each in word) for word in characters)
             texts.append(TextLine(text, line.box.scaled(*scale), [each for word in characters for each in word]))
         return Reading(texts, width, height)
@@ -306,6 +312,11 @@ class Recognizer:
         doubt = _doubt(read.span.glyph, kinds, limit)
         prediction = _prediction(read.candidates, float(np.exp(kinds[0])), doubt)
         return Character(**vars(prediction), box=read.span.box.scaled(*scale))
+
+
+def _among_characters(limit: float) -> float:
+    """Shifts a threshold to where characters are by so much likelier beforehand."""
+    return 1.0 if limit == np.inf else 1 - (1 - limit) / (1 - limit + limit * _ODDS_IN_LINE)
 
 
 def _lines_of(source: Source) -> tuple[list[Line], tuple[float, float], tuple[float, float]]:

@@ -35,6 +35,8 @@ NOT_RUN = {
     "docker": "there is no Docker engine where the tests run",
     "penread data fetch": "downloads half a gigabyte; tests/data/test_fetch.py fetches from a server of its own",
     "python benchmarks/ladder.py": "trains for half an hour; tests/benchmarks climbs two steps of it",
+    "python benchmarks/rejection.py": "takes minutes; tests/benchmarks runs it on few",
+    "python benchmarks/context.py": "takes a minute each; tests/benchmarks runs it on few",
     "penread evaluate --split pool47 --leave-out": "is about the real test; tests/cli leaves out images of its own",
     "penread serve": "tests/server and tests/package start it",
 }
@@ -61,12 +63,6 @@ def workplace(tmp_path: Path, small_emnist: Path) -> Path:
     ):  # fmt: skip
         drawings = [drawing for drawing in drawn() if allowed(drawing["label"])]
         (tmp_path / "drawings" / f"{name}.json").write_text(json.dumps(drawings))
-    (tmp_path / "data" / "drawings").symlink_to(tmp_path / "drawings")
-    (tmp_path / "data" / "other").mkdir()
-    upside_down = [[[[-x, -y] for x, y in stroke] for stroke in each["strokes"]] for each in drawn()]
-    (tmp_path / "data" / "other" / "scripts.json").write_text(
-        json.dumps([{"label": "none", "writer": "tests", "strokes": strokes} for strokes in upside_down])
-    )
     (tmp_path / "benchmarks").symlink_to(ROOT / "benchmarks")
     picture = Image.fromarray(255 - Ink(STROKES_L).glyph()).resize((120, 120), Image.Resampling.BICUBIC)
     picture.save(tmp_path / "letter.png")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageChops, ImageDraw
 
 from penread import CharsetError, Ink, InputError, Recognizer
 from tests.conftest import HAS_SHARED, SHARED
@@ -72,12 +72,79 @@ def test_a_photographed_page_is_read(recognizer: Recognizer, layout: Layout, cha
     assert np.mean(ratios) > least, ratios
 
 
+def on_a_table(image: Image.Image) -> Image.Image:
+    turned = image.convert("RGBA").rotate(5, expand=True, resample=Image.Resampling.BICUBIC)
+    table = Image.new("RGB", (turned.width + 200, turned.height + 160), (90, 60, 40))
+    table.paste(turned, (90, 70), turned)
+    return table
+
+
+def with_dark_edges(image: Image.Image) -> Image.Image:
+    edged = image.convert("RGB").copy()
+    draw = ImageDraw.Draw(edged)
+    draw.rectangle((0, 0, 9, edged.height), fill=(15, 15, 15))
+    draw.rectangle((0, 0, edged.width, 4), fill=(15, 15, 15))
+    return edged
+
+
+def on_squared_paper(image: Image.Image) -> Image.Image:
+    paper = Image.new("RGB", image.size, (255, 255, 255))
+    draw = ImageDraw.Draw(paper)
+    for place in range(12, max(image.size), 40):
+        draw.line((0, place, image.width, place + image.width // 100), fill=(150, 165, 200), width=2)
+        draw.line((place, 0, place - image.height // 100, image.height), fill=(150, 165, 200), width=2)
+    return ImageChops.multiply(image.convert("RGB"), paper)
+
+
+def in_the_dark(image: Image.Image) -> Image.Image:
+    return Image.eval(image.convert("RGB"), lambda level: 255 - level)
+
+
+def under_a_hard_shadow(image: Image.Image) -> Image.Image:
+    levels = np.array(image.convert("RGB"))
+    levels[:, levels.shape[1] // 2 :] = levels[:, levels.shape[1] // 2 :] * 0.55
+    return Image.fromarray(levels)
+
+
+@pytest.mark.parametrize(
+    "surroundings", [on_a_table, with_dark_edges, on_squared_paper, in_the_dark, under_a_hard_shadow]
+)
+def test_what_is_around_the_writing_does_not_matter(
+    recognizer: Recognizer, surroundings: Callable[[Image.Image], Image.Image]
+) -> None:
+    for seed in range(2):
+        page = compose(CAPITALS, seed)
+        reading = recognizer.read(surroundings(photographed(page)), charset="upper", unclear_above=1)
+        assert alike(reading.text, text_of(page)) > 0.88
+
+
+@pytest.mark.parametrize("gap", [0, 20], ids=["a comb", "boxes"])
+@pytest.mark.parametrize("filled", ["A7ET3", "A7E"])
+def test_form_boxes_are_no_characters(recognizer: Recognizer, gap: int, filled: str) -> None:
+    strokes = {each["label"]: [np.array(stroke) for stroke in each["strokes"]] for each in drawn()}
+    form = Image.new("L", (760, 240), 250)
+    draw = ImageDraw.Draw(form)
+    for cell in range(6):
+        left = 60 + cell * (90 + gap)
+        draw.rectangle((left, 70, left + 90, 160), outline=20, width=3)
+        if cell < len(filled):
+            low = np.concatenate(strokes[filled[cell]]).min(axis=0)
+            for stroke in strokes[filled[cell]]:
+                path = (stroke - low) * 0.52 + (left + 24, 90)
+                draw.line([(float(x), float(y)) for x, y in path], fill=40, width=6, joint="curve")
+    assert recognizer.read(form).text.replace(" ", "") == filled
+
+
 def test_strokes_are_read_like_their_image(recognizer: Recognizer) -> None:
+    found = missed = 0
     for seed in range(3):
         page = compose(NUMBERS, seed)
         by_ink = recognizer.read(page.ink(shuffled=True), charset="digits", unclear_above=1)
         assert alike(by_ink.text, text_of(page)) > 0.93
-        assert [line.text.count(" ") for line in by_ink.lines] == [len(line) - 1 for line in page.lines]
+        assert len(by_ink.lines) == len(page.lines)
+        found += by_ink.text.count(" ")
+        missed += abs(by_ink.text.count(" ") - text_of(page).count(" "))
+    assert missed <= 0.1 * found
 
 
 def test_every_character_has_its_place(recognizer: Recognizer) -> None:
@@ -166,7 +233,7 @@ def test_a_charset_for_each_line(recognizer: Recognizer) -> None:
     reading = recognizer.read(image, charset=["digits", "upper"], unclear_above=1)
     assert reading.lines[0].text.replace(" ", "").isdigit()
     assert reading.lines[1].text.replace(" ", "").isupper()
-    with pytest.raises(InputError, match="charsets"):
+    with pytest.raises(InputError, match="1 charset for 2 lines"):
         recognizer.read(image, charset=["digits"])
     with pytest.raises(CharsetError, match="no class"):
         recognizer.read(image, charset="ß")
@@ -191,6 +258,7 @@ EMPTY: dict[str, Image.Image | np.ndarray | Ink] = {
     "one pixel": np.zeros((1, 1), np.uint8),
     "a line of pixels": np.full((1, 5000), 255, np.uint8),
     "grain": np.random.default_rng(1).integers(236, 256, (300, 400), dtype=np.uint8),
+    "strong grain": np.clip(np.random.default_rng(1).normal(240, 8, (300, 400)), 0, 255).astype(np.uint8),
     "gradient": np.tile(np.linspace(120, 255, 400), (300, 1)).astype(np.uint8),
     "transparent": Image.new("RGBA", (50, 50), (0, 0, 0, 0)),
     "no strokes": Ink([]),
@@ -239,6 +307,13 @@ def test_strokes_out_of_bounds_are_told(coordinate: float) -> None:
         Ink([[[0.0, 0.0], [coordinate, 1.0]]])
 
 
+def nested_boxes() -> Image.Image:
+    image = Image.new("L", (2000, 2000), 255)
+    for inset in range(4, 990, 8):
+        ImageDraw.Draw(image).rectangle((inset, inset, 1999 - inset, 1999 - inset), outline=0, width=2)
+    return image
+
+
 HOSTILE: dict[str, Callable[[], Image.Image | np.ndarray | Ink]] = {
     "noise": lambda: np.random.default_rng(1).integers(0, 256, (1500, 2000), dtype=np.uint8),
     "black and white noise": lambda: np.random.default_rng(1).choice(np.array([0, 255], np.uint8), (1500, 2000)),
@@ -246,6 +321,7 @@ HOSTILE: dict[str, Callable[[], Image.Image | np.ndarray | Ink]] = {
     "stripes": lambda: np.tile(np.arange(2000) // 5 % 2 * 255, (1500, 1)).astype(np.uint8),
     "a block": lambda: np.pad(np.zeros((600, 600), np.uint8), 300, constant_values=255),
     "very wide": lambda: np.pad(np.zeros((2, 9000), np.uint8), ((20, 20), (0, 0)), constant_values=255),
+    "boxes within boxes": nested_boxes,
     "a cloud of dots": lambda: Ink(list(np.random.default_rng(1).uniform(0, 1e6, (1000, 1, 2)))),
     "a thousand scribbles": lambda: Ink(list(np.random.default_rng(1).uniform(-1e6, 1e6, (1000, 20, 2)))),
     "one long scribble": lambda: Ink([np.random.default_rng(1).uniform(-1e6, 1e6, (20_000, 2))]),

@@ -210,7 +210,7 @@ def test_the_logits_are_those_of_the_graph_alone(name: str, small_emnist: Path) 
     alone = without_kinds(bundle)
     glyphs = load(small_emnist, "pool47", "test").images
     np.testing.assert_array_equal(Recognizer(alone).logits(glyphs), Recognizer(bundle).logits(glyphs))
-    assert len(bundle.onnx) - len(alone.onnx) < 100_000
+    assert len(bundle.onnx) - len(alone.onnx) < 200_000
 
 
 def test_a_bundle_that_cannot_tell_takes_everything_for_one_character(drawings: list[dict[str, Any]]) -> None:
