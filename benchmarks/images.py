@@ -130,18 +130,20 @@ def photos(labels: Path) -> None:
     recognizer = Recognizer(threads=0)
     class_of = {char: both[0] for both in stands_for(recognizer.info.chars) for char in both}
     read = recognizer.predict_many([labels.parent / row["file"] for row in rows], top_k=3)
-    right = folded = rejected = 0
+    right = folded = rejected = first = 0
     for row, prediction in zip(rows, read, strict=True):
         label, char = class_of[row["label"]], class_of.get(prediction.char or "", "")
         rejected += prediction.char is None
         right += label == char
+        first += bool(prediction.candidates) and class_of[prediction.candidates[0].char] == label
         folded += bool(char) and look_alikes_of(label) == look_alikes_of(char)
         if label != char:
             guesses = " ".join(f"{each.char} {each.confidence:.0%}" for each in prediction.candidates)
             Console().print(f"{row['file']}: {row['label']} read as {prediction.char or prediction.reason} ({guesses})")
     Console().print(
         f"{right} of {len(rows)} right ({right / len(rows):.2%}), look-alikes folded {folded} "
-        f"({folded / len(rows):.2%}), rejected {rejected}"
+        f"({folded / len(rows):.2%}), rejected {rejected}; the first candidate, rejected or not, is right in {first} "
+        f"({first / len(rows):.2%})"
     )
 
 

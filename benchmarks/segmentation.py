@@ -20,7 +20,7 @@ from rich.table import Table
 
 from penread.lines import from_ink_map, from_strokes
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from tests.lines.composed import LAYOUTS, Score, compose, score
 
 

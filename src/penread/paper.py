@@ -109,10 +109,14 @@ def _sheet(picture: NDArray[np.uint8]) -> NDArray[np.bool_] | None:
     small = _shrunk(picture, _SHEET_PX)
     without_strokes = cv2.medianBlur(small, int(max(small.shape[:2]) / 8) | 1)
     levels = without_strokes.reshape(*small.shape[:2], -1).astype(np.float32)
-    clearest = levels[:, :, int(levels.reshape(-1, levels.shape[2]).var(axis=0).argmax())]
+    channel = int(levels.reshape(-1, levels.shape[2]).var(axis=0).argmax())
+    clearest = levels[:, :, channel]
     if np.ptp(clearest) < _MIN_CONTRAST:
         return None
-    light = clearest > _otsu(clearest)
+    threshold = _otsu(clearest)
+    light = clearest > threshold
+    # What the strokes are, before they are taken away: around a sheet there is none.
+    as_it_is = small.reshape(levels.shape)[:, :, channel]
     for region in (light, ~light):
         outlines, _ = cv2.findContours(region.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
         if not outlines:
@@ -121,11 +125,13 @@ def _sheet(picture: NDArray[np.uint8]) -> NDArray[np.bool_] | None:
         area, (_, (width, height), _) = cv2.contourArea(hull), cv2.minAreaRect(hull)
         mask = cv2.fillConvexPoly(np.zeros(region.shape, np.uint8), hull.astype(np.int32), 1).astype(bool)
         beside = np.concatenate([mask[0], mask[-1], mask[:, 0], mask[:, -1]])
+        ground = cv2.dilate(mask.astype(np.uint8), np.ones((7, 7), np.uint8)) == 0
+        of_sheet = (as_it_is > threshold) == (region is light)
         if (
             area >= _LEAST_SHEET * mask.size
             and area >= 0.85 * width * height
             and region[mask].mean() >= 0.75
-            and (region & ~mask).sum() <= 0.1 * (~mask).sum()
+            and (of_sheet & ground).sum() <= 0.01 * mask.sum()
             and beside.mean() < 0.1
         ):
             return mask

@@ -204,3 +204,11 @@ def test_a_filled_square_is_no_outline(side: int) -> None:
     image = Image.new("L", (SIDE, SIDE), 250)
     ImageDraw.Draw(image).rectangle((10, 10, 10 + side, 10 + side), fill=20)
     assert (to_glyph(image)[8:20, 8:20] > 200).all()
+
+
+def test_a_thick_part_of_a_character_is_no_sheet() -> None:
+    image = drawing([[[0, 0], [0, 100]], [[0, 0], [30, 30], [60, 0]], [[60, 0], [60, 100]]], pen=10)
+    ImageDraw.Draw(image).rounded_rectangle((LEFT + 75, TOP - 25, LEFT + 140, TOP + 50), 12, fill=(20, 20, 40))
+    glyph = to_glyph(image)
+    assert (glyph[20:24] > 127).any(axis=0).sum() >= 2
+    assert np.ptp(np.flatnonzero((glyph[20:24] > 127).any(axis=0))) > 8
