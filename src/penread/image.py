@@ -76,7 +76,10 @@ def picture(image: ImageSource, longest_px: int) -> tuple[NDArray[np.uint8], tup
     except (IsADirectoryError, PermissionError) as error:
         raise InputError(f"{image!s} can't be read: {error.strerror}.") from error
     except UnidentifiedImageError as error:
-        raise InputError(f"This is no image that can be read. The formats are {', '.join(IMAGE_FORMATS)}.") from error
+        raise InputError(
+            f"This is no image that can be read. The formats are {', '.join(IMAGE_FORMATS)}; for PDFs there is "
+            "`penread read`."
+        ) from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise InputError(_too_large("far more")) from error
     # A damaged file makes Pillow's decoders raise whatever they stumble on, and the list is open.

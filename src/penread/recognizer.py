@@ -33,8 +33,8 @@ Source = Ink | Path | str | bytes | Image.Image | np.ndarray
 PAGE_PX = 2600
 
 # Beside other characters the odds of ink being one are this much higher than by itself: the head's examples have two
-# characters to three other things, lines twenty times as many.
-_ODDS_IN_LINE = 20
+# characters to three other things, pages more than a hundred.
+_ODDS_IN_LINE = 200
 
 # Enough to keep the processor busy, few enough to keep the planes of a convolution in tens of megabytes.
 _BATCH = 256
@@ -266,7 +266,7 @@ class Recognizer:
                 characters that look alike, see ``penread.context``. Without, each character is read by itself.
             top_k: The most candidates to give for each character.
             unclear_above: When to reject, see ``predict``. None takes the bundle's own threshold; in a line, where
-                most ink is characters, only what is some ten times as unlikely to be one is rejected.
+                most ink is characters, only what is far less likely to be one is rejected.
 
         Returns:
             What was read, with boxes in pixels of the upright image, or in the unit of the ink.
