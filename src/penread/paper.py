@@ -304,6 +304,8 @@ def _rules(ink: InkMap, span: float) -> NDArray[np.bool_] | None:
         return None
     run = max(width // 24, 8)
     runs = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((1, run), np.uint8))
+    if np.count_nonzero(runs.any(axis=0)) < 0.6 * span * width:
+        return None
     # The runs of a line that isn't quite level lie one beside the other.
     joined = cv2.dilate(runs, np.ones((3, run), np.uint8))
     _, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
@@ -466,6 +468,8 @@ def _without_edges(ink: InkMap) -> InkMap:
     import cv2  # noqa: PLC0415 - as above
 
     height, width = ink.shape
+    if max(float(side.max()) for side in (ink[:2], ink[-2:], ink[:, :2], ink[:, -2:])) <= _HALF:
+        return ink
     count, labels, stats, _ = cv2.connectedComponentsWithStats((ink > _HALF).astype(np.uint8), connectivity=8)
     if count <= 2:
         return ink
