@@ -210,7 +210,7 @@ def test_a_drawing_changed_after_the_answer_is_told(visit) -> None:
     page.draw(STROKES_L)
     page.predict()
     page.expect_state("ready")
-    page.draw([[[0, 0], [30, 0]]])
+    page.draw(STROKES_L)
     page.expect_state("stale")
     page.predict()
     page.expect_state("ready")
