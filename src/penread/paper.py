@@ -297,11 +297,6 @@ def _rules(ink: InkMap, span: float) -> NDArray[np.bool_] | None:
 
     width = ink.shape[1]
     mask = (ink > _RULE_INK).astype(np.uint8)
-    # A line has its ink in a few rows, even if it isn't quite level.
-    rows = np.cumsum(np.concatenate([[0], np.count_nonzero(mask, axis=1)]))
-    band = min(1 + len(mask) // 16, len(mask))
-    if (rows[band:] - rows[:-band]).max() < 0.6 * span * width:
-        return None
     run = max(width // 24, 8)
     runs = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((1, run), np.uint8))
     if np.count_nonzero(runs.any(axis=0)) < 0.6 * span * width:
