@@ -11,7 +11,7 @@ The public API is what this module exports; everything else may change.
 from penread.bundle import ModelInfo
 from penread.errors import BundleError, CharsetError, DataError, InputError, PenreadError, TrainingError
 from penread.ink import Ink
-from penread.prediction import Box, Candidate, Character, Prediction, Reading, TextLine
+from penread.prediction import Box, Candidate, Character, Explanation, Prediction, Reading, TextLine
 from penread.recognizer import Recognizer, to_glyph
 
 __version__ = "0.1.0"
@@ -23,6 +23,7 @@ __all__ = [
     "Character",
     "CharsetError",
     "DataError",
+    "Explanation",
     "Ink",
     "InputError",
     "ModelInfo",

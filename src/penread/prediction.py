@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 #: Why there is no answer: ``"empty"``, there is no ink; ``"speck"``, too little of it; ``"solid"``, too much;
 #: ``"several"``, more than one character; ``"unknown"``, no character that the model knows.
@@ -44,6 +48,24 @@ class Prediction:
     candidates: list[Candidate]
     rejected: Literal["blank", "unclear"] | None
     reason: Reason | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """Why a character was read, or might have been.
+
+    Attributes:
+        char: The character that is spoken for.
+        confidence: Its probability, 0 to 1, among the characters that the charset allows.
+        glyph: What the model saw, uint8 (28, 28).
+        importance: What the ink at each pixel is worth to the character, nats of its log-odds, float (28, 28):
+            positive where it speaks for the character, negative where it speaks against it, 0 where there is no ink.
+    """
+
+    char: str
+    confidence: float
+    glyph: NDArray[np.uint8]
+    importance: NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,12 @@ from penread.recognizer import Recognizer, Source, to_glyph
 from penread.server.limits import MAX_CHARSETS
 from penread.server.problems import Problem
 from penread.server.schemas import (
+    ExplainOptions,
+    ExplainRequest,
+    ExplainResponse,
+    FormFields,
     Health,
     ModelOut,
-    Options,
     PredictOptions,
     PredictRequest,
     PredictResponse,
@@ -31,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _Request = TypeVar("_Request", bound=SourceFields)
-_Options = TypeVar("_Options", bound=Options)
+_Options = TypeVar("_Options", bound=FormFields)
 
 router = APIRouter()
 
@@ -64,7 +67,7 @@ _REFUSALS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def _bodies(request: type[SourceFields], options: type[Options]) -> dict[str, Any]:
+def _bodies(request: type[SourceFields], options: type[FormFields]) -> dict[str, Any]:
     """Describes a body that is JSON or a form."""
     form = {
         "type": "object",
@@ -107,6 +110,25 @@ async def predict(request: Request, recognizer: ActiveRecognizer, limiter: Activ
             glyph, top_k=options.top_k, charset=options.charset, unclear_above=options.unclear_above
         )
         return PredictResponse.of(prediction, recognizer.info, glyph if options.include_glyph else None)
+
+    return await run_sync(answer, limiter=limiter, abandon_on_cancel=True)
+
+
+@router.post(
+    "/api/v1/explain",
+    tags=["recognition"],
+    responses=_REFUSALS,
+    openapi_extra=_bodies(ExplainRequest, ExplainOptions),
+)
+async def explain(request: Request, recognizer: ActiveRecognizer, limiter: ActiveLimiter) -> ExplainResponse:
+    """Tell which parts of a character's ink speak for what it was read as, or for another character."""
+    parse = await _parser(request, ExplainRequest, ExplainOptions)
+
+    def answer() -> ExplainResponse:
+        source, options = parse()
+        return ExplainResponse.of(
+            recognizer.explain(source, char=options.char, charset=options.charset), recognizer.info
+        )
 
     return await run_sync(answer, limiter=limiter, abandon_on_cancel=True)
 

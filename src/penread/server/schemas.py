@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from penread.bundle import ModelInfo
-    from penread.prediction import Prediction, Reading
+    from penread.prediction import Explanation, Prediction, Reading
     from penread.recognizer import Source
 
 # The list of strokes itself, and what a charset may hold.
@@ -46,20 +46,10 @@ _CHARSET = (
 )
 
 
-class Options(BaseModel):
-    """How to answer."""
+class FormFields(BaseModel):
+    """What may be a field of a form beside the file."""
 
     model_config = ConfigDict(extra="forbid")
-
-    top_k: int = Field(default=5, ge=1, le=100, description="The most candidates to give.")
-    unclear_above: float | None = Field(
-        default=None,
-        ge=0,
-        le=1,
-        description="Ink is rejected as unclear where the probability that it is not one character is above this: "
-        "the lower, the more is rejected. 0 rejects practically all ink; 1 rejects none, specks and blots included. "
-        "The model's own bound, where it is left out.",
-    )
 
     @classmethod
     def from_form(cls, fields: list[tuple[str, str]]) -> Self:
@@ -74,11 +64,38 @@ class Options(BaseModel):
         return cls.model_validate({name: given[0] if len(given) == 1 else given for name, given in values.items()})
 
 
+class Options(FormFields):
+    """How to answer."""
+
+    top_k: int = Field(default=5, ge=1, le=100, description="The most candidates to give.")
+    unclear_above: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="Ink is rejected as unclear where the probability that it is not one character is above this: "
+        "the lower, the more is rejected. 0 rejects practically all ink; 1 rejects none, specks and blots included. "
+        "The model's own bound, where it is left out.",
+    )
+
+
 class PredictOptions(Options):
     """How to answer what one character is."""
 
     charset: Charset | None = Field(default=None, description=f"The characters allowed: {_CHARSET}.")
     include_glyph: bool = Field(default=False, description="Whether to give the 28×28 picture that the model saw.")
+
+
+class ExplainOptions(FormFields):
+    """Which character to explain."""
+
+    charset: Charset | None = Field(default=None, description=f"The characters allowed: {_CHARSET}.")
+    char: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=1,
+        description="The character to speak for, as it is named among the candidates. The likeliest, where it is left "
+        "out.",
+    )
 
 
 class ReadOptions(Options):
@@ -170,6 +187,15 @@ class PredictRequest(SourceFields, PredictOptions):
     )
 
 
+class ExplainRequest(SourceFields, ExplainOptions):
+    """One character to explain: either ``strokes`` or ``image``."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={**_ONE_SOURCE, "examples": [{"strokes": [[[5, 0], [5, 40], [30, 40]]], "char": "L"}]},
+    )
+
+
 class ReadRequest(SourceFields, ReadOptions):
     """A page to read, or strokes side by side: either ``strokes`` or ``image``."""
 
@@ -241,6 +267,35 @@ class PredictResponse(PredictionOut):
         if glyph is not None:
             response.glyph = _png_data_url(glyph)
         return response
+
+
+class ExplainResponse(BaseModel):
+    """Why a character was read, or might have been."""
+
+    char: str = Field(description="The character that is spoken for.")
+    confidence: float = Field(ge=0, le=1, description="Its probability among the characters that are allowed.")
+    importance: list[list[float]] = Field(
+        description="What the ink at each pixel of the glyph is worth to the character, nats of its log-odds, 28 rows "
+        "of 28: positive where it speaks for it, negative where it speaks against it, 0 where there is no ink."
+    )
+    glyph: str = Field(description="The picture that the model saw, a PNG as data URL.")
+    model: ModelOut
+
+    @classmethod
+    def of(cls, explanation: Explanation, info: ModelInfo) -> ExplainResponse:
+        """Words an explanation for the API.
+
+        Args:
+            explanation: What speaks for the character.
+            info: The model that read it.
+        """
+        return cls(
+            char=explanation.char,
+            confidence=explanation.confidence,
+            importance=explanation.importance.round(4).tolist(),
+            glyph=_png_data_url(explanation.glyph),
+            model=ModelOut(name=info.name, version=info.version),
+        )
 
 
 class BoxOut(BaseModel):
