@@ -308,7 +308,8 @@ class Recognizer:
 
         Args:
             source: Ink, an image, or a glyph.
-            char: The character to speak for; the likeliest, where it is None.
+            char: The character to speak for, in either case where one class stands for both; the likeliest, where it
+                is None.
             charset: The characters allowed, see ``predict``.
 
         Raises:
@@ -322,15 +323,16 @@ class Recognizer:
         glyphs = np.concatenate([glyph[None], parts])
         log_probs, answers = alone(self.score(glyphs)[0], glyphs, self.info.chars, charset)
         if char is None:
-            column = int(log_probs[0].argmax())
-        elif char in answers and len(char) == 1:
-            column = answers.index(char)
-        else:
+            char = answers[int(log_probs[0].argmax())]
+        classes, _ = charsets.select(self.info.chars, charset)
+        both_cases = charsets.stands_for(self.info.chars)
+        column = next((place for place, label in enumerate(classes) if char in tuple(both_cases[label])), None)
+        if column is None:
             raise InputError(f'char is "{char}"; it must be one of the characters allowed: {answers}.')
         odds = occlusion.log_odds(log_probs, column)
         lost = odds[0] - odds[1:]
         confidence = float(np.exp(log_probs[0, column]))
-        return Explanation(answers[column], confidence, glyph, occlusion.importance(glyph, windows, lost))
+        return Explanation(char, confidence, glyph, occlusion.importance(glyph, windows, lost))
 
     def _checked(self, wanted: Iterable[str | None], top_k: int, unclear_above: float | None) -> float:
         """Refuses options that are wrong, before anything is read.

@@ -46,6 +46,12 @@ def test_a_charset_decides_what_there_is_to_tell_apart(recognizer: Recognizer) -
     assert not recognizer.explain(E, charset="E").importance.any()
 
 
+def test_a_class_of_both_cases_is_explained_by_either_name(recognizer: Recognizer) -> None:
+    capital, small = (recognizer.explain(Ink(STROKES["C"]), char=char) for char in "Cc")
+    assert (capital.char, small.char) == ("C", "c")
+    assert np.array_equal(capital.importance, small.importance)
+
+
 def test_what_cannot_be_explained_is_refused(recognizer: Recognizer) -> None:
     with pytest.raises(InputError, match="no ink"):
         recognizer.explain(Ink([]))

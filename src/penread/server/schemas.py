@@ -93,8 +93,8 @@ class ExplainOptions(FormFields):
         default=None,
         min_length=1,
         max_length=1,
-        description="The character to speak for, as it is named among the candidates. The likeliest, where it is left "
-        "out.",
+        description="The character to speak for, in either case where the model has one class for both. The likeliest, "
+        "where it is left out.",
     )
 
 
