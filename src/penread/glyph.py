@@ -107,13 +107,16 @@ def from_ink_map(ink: NDArray[np.float32]) -> NDArray[np.uint8]:
     margin = 2 + long_px // 8
     ink = ink[max(top - margin, 0) : bottom + margin, max(left - margin, 0) : right + margin]
     pen = paper.stroke_width(ink) * LONG_SIDE_PX / long_px
-    softness_px = _softness_px(_place(ink, 0.0))
+    placed = _place(ink, _EDGE)
+    softness_px = _softness_px(placed)
     # A soft picture is small, or one of EMNIST's own: what it shows is left as it is as long as that will do.
     thinnest = _THINNEST_PEN_PX if softness_px < _SOFT_PX else _THINNEST_SOFT_PEN_PX
     if thinnest <= pen <= _WIDEST_PEN_PX:
-        return from_coverage(_place(ink, softness_px), blur_px=max(BLUR_PX**2 - softness_px**2, 0.0) ** 0.5)
+        if softness_px >= _SOFT_PX:
+            placed = _place(ink, _last_trace(ink))
+        return from_coverage(placed, blur_px=max(BLUR_PX**2 - softness_px**2, 0.0) ** 0.5)
     wanted = PEN_PX if pen < thinnest else _WIDEST_PEN_PX
-    return from_coverage(_place(_with_pen(ink, pen, wanted), 0.0))
+    return from_coverage(_place(_with_pen(ink, pen, wanted), _EDGE))
 
 
 def _with_pen(ink: NDArray[np.float32], pen_px: float, wanted_px: float) -> NDArray[np.float32]:
@@ -135,27 +138,31 @@ def _with_pen(ink: NDArray[np.float32], pen_px: float, wanted_px: float) -> NDAr
     size = [max(round(side * scale), 1) for side in ink.shape[::-1]]
     fine = cv2.resize(ink, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
     solid = np.pad((fine > min(_EDGE, float(fine.max()) / 2)).astype(np.uint8), round(finer * PEN_PX))
-    inside = cv2.distanceTransform(solid, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    outside = cv2.distanceTransform(1 - solid, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     grow = (wanted_px - pen_px) * finer / 2
-    if grow < 0:
+    # Distances from the outline, above 0 inside. They matter on the side that it moves to; the other side stays ink, or
+    # stays paper, and the least of them will do.
+    if grow >= 0:
+        inside = solid - cv2.distanceTransform(1 - solid, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    else:
+        inside = cv2.distanceTransform(solid, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) - (1 - solid)
         # No stroke is worn away: half of the width of the thinnest stays.
         middles = inside[(inside >= cv2.dilate(inside, np.ones((5, 5), np.uint8))) & (inside > 0)]
         grow = max(grow, -float(np.percentile(middles, 5)) / 2)
-    return np.asarray(np.clip(inside - outside + grow + 0.5, 0, 1), dtype=np.float32)
+    return np.asarray(np.clip(inside + grow + 0.5, 0, 1), dtype=np.float32)
 
 
-def _place(ink: NDArray[np.float32], softness_px: float) -> NDArray[np.float64]:
+def _place(ink: NDArray[np.float32], level: float) -> NDArray[np.float64]:
     """Scales a character to the grid and centres it by its bounding box.
 
     Args:
         ink: The map, float (H, W).
-        softness_px: How soft its edges are on the grid.
+        level: What is ink by more than this counts for the box: ``_EDGE``, or less where soft edges do too.
 
     Returns:
         Float (56, 56), 0 to 1.
     """
-    level = _EDGE if softness_px < _SOFT_PX else _last_trace(ink)
+    import cv2  # noqa: PLC0415 - a tenth of a second that strokes don't have to wait for
+
     inked = ink > level
     rows, columns = np.flatnonzero(inked.any(axis=1)), np.flatnonzero(inked.any(axis=0))
     top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
@@ -166,7 +173,7 @@ def _place(ink: NDArray[np.float32], softness_px: float) -> NDArray[np.float64]:
     height, width = ink.shape
     pad_x = int(np.ceil(max(-corner_x, corner_x + side - width, 0)))
     pad_y = int(np.ceil(max(-corner_y, corner_y + side - height, 0)))
-    shown = Image.fromarray(np.pad(ink, ((pad_y, pad_y), (pad_x, pad_x))))
+    shown = Image.fromarray(cv2.copyMakeBorder(ink, pad_y, pad_y, pad_x, pad_x, cv2.BORDER_CONSTANT))
     box = (corner_x + pad_x, corner_y + pad_y, corner_x + side + pad_x, corner_y + side + pad_y)
     placed = shown.resize((GRID_PX, GRID_PX), Image.Resampling.BICUBIC, box=box)
     return np.clip(np.asarray(placed, dtype=np.float64), 0, 1)

@@ -126,6 +126,17 @@ def test_every_orientation_of_every_kind_is_set_upright(kind: str, orientation: 
     assert difference(to_glyph(Image.open(io.BytesIO(stored))), REFERENCE) < 4
 
 
+def test_paper_stays_paper_and_ink_ink_with_any_pen() -> None:
+    for pen in range(4, 140, 2):
+        image = Image.new("L", (400, 400), 255)
+        for box in ((40, 40, 40 + pen, 359), (40, 360 - pen, 359, 359)):
+            ImageDraw.Draw(image).rectangle(box, fill=0)
+        glyph = to_glyph(image)
+        beside = np.concatenate([glyph[0], glyph[-1], glyph[:, 0], glyph[:, -1], glyph[:10, -10:].ravel()])
+        assert beside.max() == 0, pen
+        assert glyph[-8:].max(axis=0)[5:23].min() >= 128, pen
+
+
 def test_an_image_that_is_passed_in_stays_as_it_is() -> None:
     image = Image.open(io.BytesIO(encoded(letter(3000), "JPEG")))
     to_glyph(image)
