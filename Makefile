@@ -11,10 +11,11 @@ BIN := $(VENV)/bin
 # The versions of all that is installed are pinned: what worked when it was committed works today.
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help serve test lint check train-extra lock clean
+.PHONY: help serve runtime test lint check train-extra lock clean
 
 help:
 	@echo "make serve   the page on http://127.0.0.1:8000"
+	@echo "make runtime fetch ONNX Runtime for browsers (33 MB): the page then reads without the server, too"
 	@echo "make test    install what the tests need, then run linters and the whole suite"
 	@echo "make lint    linters and types alone"
 	@echo "make train-extra  install what training and the benchmarks need"
@@ -27,6 +28,7 @@ serve: $(VENV)/.base
 	$(BIN)/penread serve
 
 test: lint
+	$(BIN)/penread runtime
 	$(BIN)/python tests/browser.py
 	$(BIN)/python -m pytest
 
@@ -35,6 +37,10 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# ONNX Runtime for browsers: with it `make serve`'s page can read on the visitor's own device, too.
+runtime: $(VENV)/.base
+	$(BIN)/penread runtime
 
 # penread with its training extra, without the tools of development.
 train-extra: $(VENV)/.train

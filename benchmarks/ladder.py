@@ -27,11 +27,11 @@ from rich.table import Table
 
 from penread.bundle import Bundle, shipped
 from penread.charset import SPLIT_CHARS
+from penread.files import replacing
 from penread.recognizer import Recognizer
 from penread.training import loop, networks
 from penread.training.data import load
 from penread.training.export import to_onnx
-from penread.training.files import replacing
 from penread.training.recipes import RECIPES
 
 sys.path.insert(0, str(Path(__file__).parent))

@@ -1,4 +1,4 @@
-"""The command line: ``penread serve | predict | read | train | evaluate | export | data | models``.
+"""The command line: ``penread serve | site | runtime | predict | read | train | evaluate | export | data | models``.
 
 What needs the ``train`` extra is imported inside the commands that need it.
 """
@@ -28,6 +28,7 @@ from penread.bundle import DEFAULT_BUNDLE, Bundle, shipped
 from penread.charset import select
 from penread.documents import Document, expand, ink, opened
 from penread.errors import CharsetError, InputError, PenreadError, TrainingError
+from penread.files import replacing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -132,6 +133,67 @@ def _check_address(host: str, port: int) -> None:
         raise InputError(
             f"Can't listen on {host}, port {port}: {error.strerror}. Choose others with --host and --port."
         ) from error
+
+
+@app.command()
+def site(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="The folder: new, empty, or of an older site.")],
+    bundle: BundleName = DEFAULT_BUNDLE,
+) -> None:
+    """Write the page as static files for any web host: it reads on the visitor's own device."""
+    from penread.site import page_files, write_site  # noqa: PLC0415 - beside its only use
+
+    loaded = Bundle.load(bundle)
+    _fetch_runtime(None)
+    page = page_files(loaded, server=False)
+    write_site(page, directory)
+    size_mb = sum(len(file.content) for file in page.files.values()) / 1e6
+    _out.print(
+        f"{escape(str(directory))}: {len(page.files)} files, {size_mb:.1f} MB, version {page.version[:12]}. "
+        "Copy the folder to any place of a web host; reading without a network needs https there. "
+        f"To try it: python -m http.server --directory {escape(str(directory))}",
+        soft_wrap=True,
+    )
+
+
+@app.command()
+def runtime(
+    archive: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="The package's archive, where it was downloaded elsewhere."),
+    ] = None,
+) -> None:
+    """Fetch ONNX Runtime for browsers (33 MB) from npm's registry: with it the page reads on the visitor's device.
+
+    The variable npm_config_registry names another registry, as for npm itself.
+    """
+    from penread.runtime import DIRECTORY, PINNED  # noqa: PLC0415 - beside its only use
+
+    fetched = _fetch_runtime(archive)
+    verb = "is now" if fetched else "is already"
+    _out.print(f"{PINNED.name} {PINNED.version} {verb} in {escape(str(DIRECTORY))}, sums right.", soft_wrap=True)
+
+
+def _fetch_runtime(archive: Path | None) -> bool:
+    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn  # noqa: PLC0415
+
+    from penread.runtime import PINNED, fetch  # noqa: PLC0415 - beside its only use
+
+    with Progress(
+        PINNED.name,
+        BarColumn(None),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+        console=_err,
+        disable=not _err.is_terminal,
+        transient=True,
+    ) as bar:
+        task = bar.add_task("", total=None, visible=False)
+        return fetch(
+            archive=archive,
+            progress=lambda done, total: bar.update(task, completed=done, total=total or None, visible=True),
+        )
 
 
 @app.command()
@@ -400,7 +462,6 @@ class _Overlays:
     def draw(self, file: Path, number: int, count: int, source: penread.Ink | ImageSource, reading: Reading) -> None:
         """Draws a page."""
         from penread import overlay  # noqa: PLC0415 - only where it is asked for
-        from penread.training.files import replacing  # noqa: PLC0415 - as above; needs nothing of the train extra
 
         name = f"{self._stems[file]}{f'-{number}' if count > 1 else ''}.png"
         with replacing(self._path / name if self._is_folder else self._path) as temporary:

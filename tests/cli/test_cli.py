@@ -37,7 +37,7 @@ def files(tmp_path: Path) -> Path:
 def test_version_and_help() -> None:
     assert run("--version").stdout.strip() == penread.__version__
     assert run().returncode != 0
-    for command in ("serve", "predict", "read", "train", "evaluate", "export", "data", "models"):
+    for command in ("serve", "site", "runtime", "predict", "read", "train", "evaluate", "export", "data", "models"):
         assert command in run("--help").stdout
         assert run(command, "--help").returncode == 0
 

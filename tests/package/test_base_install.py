@@ -62,6 +62,9 @@ def test_serve_without_torch(base_bin: Path, tmp_path: Path) -> None:
             assert answer["char"] == "L"
             assert httpx2.get(f"http://127.0.0.1:{port}/").status_code == 200
             assert httpx2.get(f"http://127.0.0.1:{port}/static/main.js").status_code == 200
+            # Reading on the device takes what is no part of the wheel, though it lies in the source tree here.
+            assert httpx2.get(f"http://127.0.0.1:{port}/config.json").json()["device"] is False
+            assert httpx2.get(f"http://127.0.0.1:{port}/static/onnxruntime/ort.wasm.min.mjs").status_code == 404
         finally:
             process.terminate()
     assert process.returncode == 0
@@ -93,6 +96,24 @@ def first_answer(url: str, patience_s: float = 20) -> dict[str, Any]:
         else:
             return answer
     raise AssertionError(f"penread serve gave no answer in {patience_s} s")
+
+
+def test_the_wheel_has_the_page_without_the_engine(base_bin: Path, tmp_path: Path) -> None:
+    [web] = base_bin.parent.glob("lib/*/site-packages/penread/web")
+    assert (ROOT / "src" / "penread" / "web" / "onnxruntime").is_dir()
+    assert not (web / "onnxruntime").exists()
+    for name in ("sw.js", "manifest.webmanifest", "offline.js", "icons/icon-192.png"):
+        assert (web / name).read_bytes() == (ROOT / "src" / "penread" / "web" / name).read_bytes()
+    for command in ("runtime", "site"):
+        ended = subprocess.run(
+            [base_bin / "penread", command, *([tmp_path / "site"] if command == "site" else [])],
+            env={**os.environ, "npm_config_registry": "http://127.0.0.1:9"}, capture_output=True, text=True,
+        )  # fmt: skip
+        assert ended.returncode == 1
+        assert "Could not download http://127.0.0.1:9/onnxruntime-web/-/onnxruntime-web-" in ended.stderr
+        assert "--archive FILE" in ended.stderr
+    assert not (web / "onnxruntime").exists()
+    assert not (tmp_path / "site").exists()
 
 
 def test_training_says_what_to_install(base_bin: Path, tmp_path: Path) -> None:

@@ -7,28 +7,24 @@ from __future__ import annotations
 
 import os
 from contextlib import asynccontextmanager
-from importlib.resources import files
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from anyio import CapacityLimiter
-from fastapi.responses import FileResponse
-from fastapi.staticfiles import StaticFiles
 from fastapi_offline import FastAPIOffline
 
 import penread
+from penread.bundle import Bundle
 from penread.recognizer import Recognizer
-from penread.server import problems
+from penread.server import page, problems
 from penread.server.limits import BodyLimit
 from penread.server.routes import router
 from penread.server.settings import Settings
+from penread.site import page_files
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from fastapi import FastAPI
-
-_WEB = Path(str(files("penread") / "web"))
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -41,7 +37,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.recognizer = Recognizer(chosen.bundle)
+        bundle = Bundle.load(chosen.bundle)
+        app.state.recognizer = Recognizer(bundle)
+        app.state.page = page_files(bundle, server=True)
         # Reading an image takes a core and its memory; more at once than there are cores only adds the memory.
         cores = os.cpu_count() or 1
         app.state.limiter = CapacityLimiter(cores)
@@ -62,11 +60,5 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(BodyLimit)
     problems.install(app)
     app.include_router(router)
-
-    @app.head("/", include_in_schema=False)
-    @app.get("/", include_in_schema=False)
-    async def page() -> FileResponse:
-        return FileResponse(_WEB / "index.html")
-
-    app.mount("/static", StaticFiles(directory=_WEB))
+    app.include_router(page.router)
     return app

@@ -23,8 +23,8 @@ import numpy as np
 
 from penread.charset import SPLIT_CHARS
 from penread.errors import DataError
+from penread.files import file_sha256, replacing
 from penread.training.checksums import ARCHIVE_MD5, ARCHIVE_URL, MEMBER_SHA256
-from penread.training.files import file_sha256, replacing
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -23,12 +23,12 @@ import torch
 from penread.bundle import Bundle, Measured, ModelInfo, Run, TrainedOn
 from penread.charset import SPLIT_CHARS
 from penread.errors import DataError, TrainingError
+from penread.files import write_text
 from penread.recognizer import Recognizer
 from penread.training import networks
 from penread.training.calibrate import fit_temperature
 from penread.training.data import Subset, load, load_training, training_sums
 from penread.training.evaluate import Evaluation, evaluate
-from penread.training.files import write_text
 from penread.training.loop import Config, class_shares, epoch_order, load_network
 from penread.training.quantize import quantize
 from penread.training.rejection import add_rejection

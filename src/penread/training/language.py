@@ -26,8 +26,8 @@ import typer
 from rich.console import Console
 
 from penread.errors import DataError
+from penread.files import file_sha256, replacing
 from penread.language import ORDER, STEP, SYMBOLS
-from penread.training.files import file_sha256, replacing
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -38,10 +38,10 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from penread.charset import SPLIT_CHARS
 from penread.errors import TrainingError
+from penread.files import replacing, write_text
 from penread.training import networks, optimizers
 from penread.training.augment import augment
 from penread.training.data import Subset, load_training, training_sums
-from penread.training.files import replacing, write_text
 from penread.training.recipes import Recipe
 from penread.training.styles import drawn
 

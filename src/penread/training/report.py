@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from penread.charset import look_alikes_of
-from penread.training.files import replacing, write_text
+from penread.files import replacing, write_text
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -47,6 +47,17 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
+def write_bytes(path: Path, content: bytes) -> None:
+    """Writes a file whole or not at all.
+
+    Args:
+        path: The file.
+        content: Its new content.
+    """
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
+
+
 def file_sha256(path: Path) -> str:
     """Computes the SHA-256 of a file, as hex digits.
 
