@@ -3,7 +3,15 @@
 /**
  * @typedef {[x: number, y: number]} Point  y grows downwards.
  * @typedef {Point[]} Stroke  What one touch of the pen drew; a single point is a dot.
+ *
+ * @typedef {object} InkStroke  A stroke as the drawing area keeps it.
+ * @property {Stroke} points  In units of the canvas side.
+ * @property {number} width  The pen's, in the same unit.
+ * @property {number[] | null} swells  The part of the pen's width that each point has; null where all have all of it.
  */
+
+/** The pen's width unless another was chosen, in units of the canvas side. */
+export const PEN_WIDTH = 0.042;
 
 /** The server takes no more than this in one drawing. */
 export const MAX_STROKES = 1000;
@@ -33,6 +41,21 @@ export function thin(strokes) {
     });
     return kept;
   });
+}
+
+/**
+ * Makes a tap the dot that it was meant to be. A finger slips a little when it taps, and drawn ink has no size: alone,
+ * the smallest slip is as long a stroke as any. A hand slips no less with a thin pen.
+ *
+ * @param {InkStroke} stroke
+ * @returns {InkStroke} The stroke itself where it goes anywhere.
+ */
+export function settle(stroke) {
+  const { points, width, swells } = stroke;
+  const [[startX, startY]] = points;
+  const reach = Math.max(width, PEN_WIDTH) / 3;
+  if (points.length === 1 || points.some(([x, y]) => Math.hypot(x - startX, y - startY) > reach)) return stroke;
+  return { points: [points[0]], width, swells: swells === null ? null : [Math.max(...swells)] };
 }
 
 /**
