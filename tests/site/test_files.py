@@ -17,9 +17,10 @@ import pytest
 from PIL import Image
 
 import penread
-from penread import runtime, site
+from penread import runtime
 from penread.bundle import Bundle
 from penread.errors import InputError, PenreadError
+from penread.files import write_bytes
 from penread.site import MARKER, Page, page_files, write_site
 from tests.conftest import PENREAD, serving
 
@@ -340,17 +341,16 @@ def test_a_site_broken_off_is_finished_by_the_next(
     directory = tmp_path / "site"
     page = page_files(bundle, server=False)
     count = 0
-    really_write = site.write_bytes
 
     def failing(path: Path, content: bytes) -> None:
         nonlocal count
         count += 1
         if count == 9:
             raise OSError(28, "No space left on device")
-        really_write(path, content)
+        write_bytes(path, content)
 
     with monkeypatch.context() as patch:
-        patch.setattr(site, "write_bytes", failing)
+        patch.setattr("penread.site.write_bytes", failing)
         with pytest.raises(OSError, match="No space left"):
             write_site(page, directory)
     assert not (directory / "sw.js").exists()
