@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 import penread
-from penread import runtime
+from penread import runtime, site
 from penread.bundle import Bundle
 from penread.errors import InputError, PenreadError
 from penread.files import write_bytes

@@ -1,34 +1,64 @@
-// The answer: shows what the server read, or in words why there is nothing to show, and says the
-// same to screen readers. `data-state` tells the style sheet what to make of it.
+// The answer: shows what was read, one character or a text, or in words why there is nothing to show,
+// and says the same to screen readers. `data-state` tells the style sheet what to make of it.
+
+import { lookAlikesOf } from "./device/charset.js";
+import { charactersOf } from "./reading.js";
+import { drawSight, drawWhy } from "./sight.js";
 
 /**
- * @typedef {import("./api.js").Candidate} Candidate
- * @typedef {import("./api.js").Prediction} Prediction
- * @typedef {import("./api.js").PredictionError} PredictionError
+ * @typedef {import("./announcer.js").Announce} Announce
  * @typedef {import("./i18n.js").I18n} I18n
+ * @typedef {import("./reading.js").Answer} Answer
+ * @typedef {import("./reading.js").Candidate} Candidate
+ * @typedef {import("./reading.js").Character} Character
+ * @typedef {import("./reading.js").CharacterAnswer} CharacterAnswer
+ * @typedef {import("./reading.js").Explanation} Explanation
+ * @typedef {import("./reading.js").Glyph} Glyph
+ * @typedef {import("./reading.js").Prediction} Prediction
+ * @typedef {import("./reading.js").PredictionError} PredictionError
+ * @typedef {import("./reading.js").TextAnswer} TextAnswer
  *
- * @typedef {"empty" | "busy" | "ready" | "blank" | "unclear" | "stale" | "error"} State
+ * @typedef {"empty" | "busy" | "ready" | "text" | "blank" | "unclear" | "error"} State
  *
  * @typedef {object} AnswerParts  The elements that make up the answer.
  * @property {HTMLElement} root
  * @property {HTMLElement} char
+ * @property {HTMLElement} text
  * @property {HTMLElement} headline
  * @property {HTMLElement} remark
  * @property {HTMLElement} candidatesHeading
  * @property {HTMLElement} candidates
- * @property {HTMLImageElement} glyph
+ * @property {HTMLCanvasElement} glyph
+ * @property {HTMLElement} glyphCaption
+ * @property {HTMLButtonElement} why
+ * @property {HTMLElement} time
+ * @property {HTMLButtonElement} copy
+ *
+ * @typedef {object} How  How an answer is shown.
+ * @property {boolean} isLive  Whether it came while one draws, unasked.
+ * @property {number} tookMs  How long it took.
+ * @property {string} [note]  The key of a sentence to add.
  *
  * @typedef {object} AnswerView
  * @property {() => void} showEmpty
- * @property {() => void} showBusy
- * @property {() => void} showBlank
- * @property {(prediction: Prediction) => void} showPrediction
+ * @property {(how: { isLive: boolean }) => void} showBusy
+ * @property {(loaded: number, total: number | null) => void} showLoading  Bytes of what reads on the device.
+ * @property {(isPicture: boolean) => void} showBlank
+ * @property {(answer: Answer, how: How) => void} show
  * @property {(error: PredictionError) => void} showError
- * @property {() => void} markStale  Tells that the drawing is no longer the one that was read.
+ * @property {(explanation: Explanation) => void} showWhy
+ * @property {(glyph: Glyph | null) => void} showSight  What the model saw of the character of which more is told.
+ * @property {() => void} hideWhy
+ * @property {(index: number) => void} select  Tells more of one character of a text.
+ * @property {() => void} refresh  Says the same in the language of now.
  */
 
-/** A server that answers within this needs no words about waiting, which would only flicker. */
+/** A reader that answers within this needs no words about waiting, which would only flicker. */
 const PATIENCE_MS = 300;
+/** Where the second is a look-alike of the first and has this share, both are the answer. */
+const EITHER_SHARE = 0.1;
+/** A character of a text is in doubt below this. */
+const DOUBT = 0.6;
 
 /**
  * How sure an answer is, in words: the first whose share it reaches.
@@ -36,7 +66,7 @@ const PATIENCE_MS = 300;
  */
 const CERTAINTY = [
   [0.9, "certain"],
-  [0.6, "likely"],
+  [DOUBT, "likely"],
   [0.3, "possible"],
   [0, "guess"],
 ];
@@ -44,44 +74,124 @@ const CERTAINTY = [
 /**
  * @param {AnswerParts} parts
  * @param {I18n} i18n
- * @param {(sentence: string) => void} announce
+ * @param {Announce} announce
+ * @param {(index: number | null) => void} onSelect  Called with the character of a text of which more is told.
  * @returns {AnswerView}
  */
-export function createAnswerView(parts, i18n, announce) {
+export function createAnswerView(parts, i18n, announce, onSelect) {
   const { text } = i18n;
   let waiting = 0;
+  /** Shows again what is shown, in words only: nothing is spoken. */
+  let again = () => {};
+  /** @type {TextAnswer | null} */
+  let read = null;
+  let selected = 0;
+  /** @type {Glyph | null} */
+  let glyph = null;
 
   /** @param {State} state */
   function setState(state) {
     clearTimeout(waiting);
     parts.root.dataset.state = state;
-    parts.root.setAttribute("aria-busy", String(state === "busy"));
+    if (state !== "busy") parts.root.setAttribute("aria-busy", "false");
   }
 
   /**
    * @param {string} headline
    * @param {string} remark
+   * @param {boolean} [isNumber]
    */
-  function setWords(headline, remark) {
+  function setWords(headline, remark, isNumber = false) {
     parts.headline.textContent = headline;
-    parts.headline.classList.remove("number");
+    parts.headline.classList.toggle("number", isNumber);
     parts.remark.textContent = remark;
   }
 
   /**
    * @param {readonly Candidate[]} candidates
-   * @param {string} [heading]  The key of the words above them.
+   * @param {string} heading
    */
-  function setCandidates(candidates, heading = "candidatesHeading") {
-    parts.candidatesHeading.textContent = text(heading);
+  function setCandidates(candidates, heading) {
+    parts.candidatesHeading.textContent = heading;
     parts.candidates.replaceChildren(...candidates.map((candidate) => createRow(candidate, i18n)));
     parts.candidates.hidden = candidates.length === 0;
   }
 
-  /** @param {string | null} glyph */
-  function setGlyph(glyph) {
-    parts.glyph.hidden = glyph === null;
-    if (glyph !== null) parts.glyph.src = glyph;
+  /** @param {Glyph | null} shown */
+  function setGlyph(shown) {
+    glyph = shown;
+    parts.glyph.hidden = shown === null;
+    parts.why.disabled = shown === null;
+    hideWhy();
+  }
+
+  function hideWhy() {
+    parts.glyph.setAttribute("aria-label", text("glyphAlt"));
+    parts.glyphCaption.textContent = text("glyphCaption");
+    parts.why.setAttribute("aria-pressed", "false");
+    if (glyph !== null) void drawSight(parts.glyph, glyph);
+  }
+
+  /** @param {How | null} how */
+  function setFacts(how, isCopied = false) {
+    parts.time.textContent = how === null ? "" : text("took", { time: Math.max(1, Math.round(how.tookMs)) });
+    parts.copy.disabled = !isCopied;
+  }
+
+  /** @param {TextAnswer | null} answer */
+  function setText(answer) {
+    read = answer;
+    parts.text.hidden = answer === null;
+    parts.char.hidden = answer !== null;
+    parts.text.replaceChildren();
+    if (answer === null) {
+      onSelect(null);
+      return;
+    }
+    const longest = Math.max(...answer.lines.map((line) => line.text.length));
+    parts.text.style.setProperty("--longest", String(Math.max(longest, 3)));
+    parts.text.style.setProperty("--lines", String(answer.lines.length));
+    let index = 0;
+    for (const line of answer.lines) {
+      const row = document.createElement("p");
+      let place = 0;
+      for (const each of line.text) {
+        row.append(each === " " ? " " : createLetter(line.characters[place++], index++));
+      }
+      parts.text.append(row);
+    }
+  }
+
+  /**
+   * @param {Character} character
+   * @param {number} index
+   */
+  function createLetter(character, index) {
+    const letter = document.createElement("button");
+    letter.type = "button";
+    letter.textContent = character.char ?? "?";
+    letter.classList.toggle("doubtful", isDoubtful(character));
+    letter.setAttribute("aria-label", describe(character));
+    letter.addEventListener("click", () => select(index));
+    return letter;
+  }
+
+  /** @param {Character} character */
+  function describe({ char, confidence }) {
+    if (char === null) return text("rejectedLabel");
+    return text("charLabel", { char: i18n.spokenChar(char), percent: i18n.spokenPercent(confidence) });
+  }
+
+  /** @param {number} index */
+  function select(index) {
+    if (read === null) return;
+    selected = index;
+    [...parts.text.querySelectorAll("button")].forEach((letter, place) => {
+      letter.setAttribute("aria-pressed", String(place === index));
+    });
+    const { char, candidates } = charactersOf(read)[index];
+    setCandidates(candidates, char === null ? text("perhapsHeading") : text("candidatesOf", { char }));
+    onSelect(index);
   }
 
   /**
@@ -95,17 +205,27 @@ export function createAnswerView(parts, i18n, announce) {
     setState(state);
     setWords(headline, remark);
     parts.char.textContent = "";
-    setCandidates([]);
+    setText(null);
+    setCandidates([], text("candidatesHeading"));
     setGlyph(null);
+    setFacts(null);
   }
 
   function showEmpty() {
+    again = showEmpty;
     showWords("empty", text("emptyHeadline"), text("emptyRemark"));
   }
 
-  function showBlank() {
-    showWords("blank", text("blankHeadline"), text("blankRemark"));
-    announce(`${text("blankHeadline")}. ${text("blankRemark")}`);
+  /** @param {boolean} isPicture */
+  function showBlank(isPicture) {
+    again = () =>
+      showWords(
+        "blank",
+        text(isPicture ? "blankPictureHeadline" : "blankHeadline"),
+        text(isPicture ? "blankPictureRemark" : "blankRemark"),
+      );
+    again();
+    announce(`${parts.headline.textContent}. ${parts.remark.textContent}`);
   }
 
   /** @param {readonly Candidate[]} candidates */
@@ -117,63 +237,148 @@ export function createAnswerView(parts, i18n, announce) {
       .join("; ");
   }
 
+  /**
+   * @param {CharacterAnswer} answer
+   * @param {How} how
+   * @returns {string} The sentence to speak.
+   */
+  function showCharacter(answer, how) {
+    const { char, confidence, candidates, reason } = answer;
+    setText(null);
+    setGlyph(answer.glyph);
+    setFacts(how, char !== null);
+    const note = how.note === undefined ? "" : ` ${text(how.note)}`;
+    if (char === null) {
+      setState("unclear");
+      setCandidates(candidates, text("perhapsHeading"));
+      parts.char.textContent = "?";
+      const key = reason === null ? "unclear" : reason === "empty" ? "emptyReason" : reason;
+      setWords(text(`${key}Headline`), text(`${key}Remark`) + note);
+      const list = candidates.length > 0 ? ` ${text("spokenPerhaps", { list: speakList(candidates) })}` : "";
+      return `${parts.headline.textContent}. ${parts.remark.textContent}${list}`;
+    }
+    setState("ready");
+    setCandidates(candidates, text("candidatesHeading"));
+    parts.char.textContent = char;
+    const percent = i18n.spokenPercent(confidence);
+    const others = candidates.filter((candidate) => candidate.char !== char);
+    const list = others.length > 0 ? ` ${text("spokenOthers", { list: speakList(others) })}` : "";
+    const second = others[0];
+    if (second !== undefined && second.confidence >= EITHER_SHARE && looksLike(char, second.char)) {
+      const remark = text("eitherRemark");
+      setWords(text("eitherHeadline", { one: char, other: second.char }), remark + note);
+      return text("spokenEither", {
+        one: i18n.spokenChar(char),
+        percent,
+        other: i18n.spokenChar(second.char),
+        otherPercent: i18n.spokenPercent(second.confidence),
+        remark,
+      });
+    }
+    setWords(i18n.percent(confidence), text(nameCertainty(confidence)) + note, true);
+    return text("spokenAnswer", { char: i18n.spokenChar(char), percent }) + note + list;
+  }
+
+  /**
+   * @param {TextAnswer} answer
+   * @param {How} how
+   * @returns {string} The sentence to speak.
+   */
+  function showText(answer, how) {
+    const characters = charactersOf(answer);
+    const shares = characters.map(({ char, confidence }) => (char === null ? 0 : confidence));
+    const doubts = characters.filter(isDoubtful).length;
+    const isSame = read === answer;
+    setState("text");
+    parts.char.textContent = "";
+    setText(answer);
+    setGlyph(null);
+    setFacts(how, true);
+    const note = how.note === undefined ? "" : ` ${text(how.note)}`;
+    const remark = doubts > 0 ? text("someDoubt", { count: doubts }) : "";
+    setWords(text(nameCertainty(Math.min(...shares))), remark + note);
+    // Of the least sure one there is most to tell.
+    select(isSame ? selected : shares.indexOf(Math.min(...shares)));
+    return text("spokenText", { text: answer.text.replaceAll("\uFFFD", "?"), remark: parts.headline.textContent ?? "" }) + note;
+  }
+
   return {
     showEmpty,
     showBlank,
+    select,
 
-    showBusy() {
-      setState("busy");
+    showBusy({ isLive }) {
+      clearTimeout(waiting);
+      parts.root.setAttribute("aria-busy", "true");
       waiting = setTimeout(() => {
-        setWords(text("busyHeadline"), "");
-        announce(text("busyHeadline"));
+        again = () => setWords(text("busyHeadline"), "");
+        again();
+        setState("busy");
+        announce(text("busyHeadline"), { atRest: isLive });
       }, PATIENCE_MS);
     },
 
-    showPrediction({ char, confidence, candidates, rejected, reason, glyph }) {
-      if (rejected === "blank") {
-        showBlank();
+    showLoading(loaded, total) {
+      const megabytes = new Intl.NumberFormat(i18n.language, { maximumFractionDigits: 1, minimumFractionDigits: 1 });
+      again = () =>
+        setWords(
+          text("loadingHeadline"),
+          total === null
+            ? text("loadedRemark", { part: megabytes.format(loaded / 1e6) })
+            : text("loadingRemark", { part: megabytes.format(loaded / 1e6), whole: megabytes.format(total / 1e6) }),
+        );
+      setState("busy");
+      again();
+    },
+
+    show(answer, how) {
+      if (answer.kind === "character" && answer.rejected === "blank") {
+        showBlank(false);
         return;
       }
-      setGlyph(glyph);
-      if (char === null) {
-        setState("unclear");
-        setCandidates(candidates, "perhapsHeading");
-        parts.char.textContent = "?";
-        const headline = text(reason === null ? "unclearHeadline" : `${reason}Headline`);
-        const remark = text(reason === null ? "unclearRemark" : `${reason}Remark`);
-        setWords(headline, remark);
-        const list = candidates.length > 0 ? ` ${text("spokenPerhaps", { list: speakList(candidates) })}` : "";
-        announce(`${headline}. ${remark}${list}`);
-        return;
-      }
-      setState("ready");
-      setCandidates(candidates);
-      parts.char.textContent = char;
-      setWords(i18n.percent(confidence), text(nameCertainty(confidence)));
-      parts.headline.classList.add("number");
-      const others = candidates.filter((candidate) => candidate.char !== char);
-      const list = others.length > 0 ? ` ${text("spokenOthers", { list: speakList(others) })}` : "";
-      const percent = i18n.spokenPercent(confidence);
-      announce(text("spokenAnswer", { char: i18n.spokenChar(char), percent }) + list);
+      again = () => void (answer.kind === "text" ? showText(answer, how) : showCharacter(answer, how));
+      const sentence = answer.kind === "text" ? showText(answer, how) : showCharacter(answer, how);
+      announce(sentence, { atRest: how.isLive });
     },
 
     showError({ failure, status }) {
-      const code = status === null ? "" : ` ${text("errorCode", { status })}`;
-      const headline = text(`${failure}Headline`);
-      const remark = text(`${failure}Remark`) + code;
-      showWords("error", headline, remark);
-      announce(`${headline}. ${remark}`);
+      again = () => {
+        const code = status === null || status === 422 ? "" : ` ${text("errorCode", { status })}`;
+        showWords("error", text(`${failure}Headline`), text(`${failure}Remark`) + code);
+      };
+      again();
+      announce(`${parts.headline.textContent}. ${parts.remark.textContent}`);
     },
 
-    markStale() {
-      const { state } = parts.root.dataset;
-      // "Nothing is drawn yet" is no longer true, and there is no old answer to keep.
-      if (state === "blank") showEmpty();
-      if (state !== "ready" && state !== "unclear") return;
-      setState("stale");
-      parts.remark.textContent = text("staleRemark");
+    showSight: setGlyph,
+    hideWhy,
+
+    showWhy(explanation) {
+      parts.why.setAttribute("aria-pressed", "true");
+      const { char } = explanation;
+      parts.glyphCaption.textContent = text("whyCaption", { char });
+      parts.glyph.setAttribute("aria-label", text("whyAlt", { char: i18n.spokenChar(char) }));
+      void drawWhy(parts.glyph, explanation);
     },
+
+    refresh: () => again(),
   };
+}
+
+/** @param {Character} character */
+function isDoubtful({ char, confidence }) {
+  return char === null || confidence < DOUBT;
+}
+
+/**
+ * Tells whether two characters look the same where they stand alone, in either case.
+ *
+ * @param {string} one
+ * @param {string} other
+ */
+function looksLike(one, other) {
+  const groups = [one, one.toUpperCase()].map(lookAlikesOf).filter((group) => group.length > 1);
+  return groups.some((group) => group.includes(other) || group.includes(other.toUpperCase()));
 }
 
 /** @param {number} confidence */

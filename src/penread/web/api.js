@@ -1,90 +1,102 @@
-// The server's side of the page: sends a drawing, checks the answer, and names what went wrong.
+// Reading on the server: sends a drawing or a picture, checks the answer, and names what went wrong.
+
+import { asCharacter, asExplanation, asText, charactersOf, PredictionError, TOP_K } from "./reading.js";
+import { isText, mayBeText } from "./several.js";
 
 /**
+ * @typedef {import("./reading.js").Failure} Failure
+ * @typedef {import("./reading.js").Reader} Reader
  * @typedef {import("./strokes.js").Stroke} Stroke
- *
- * @typedef {object} Candidate
- * @property {string} char
- * @property {number} confidence  From 0 to 1.
- *
- * @typedef {object} Prediction
- * @property {string | null} char  Null where the drawing was rejected.
- * @property {number} confidence
- * @property {Candidate[]} candidates  Best first.
- * @property {null | "blank" | "unclear"} rejected
- * @property {Reason | null} reason  Why an unclear drawing was rejected, where the page has words for it.
- * @property {{ name: string, version: string } | null} model
- * @property {string | null} glyph  The picture the model saw, as a data URL.
- *
- * @typedef {"speck" | "solid" | "several" | "unknown"} Reason
- *
- * @typedef {"offline" | "timeout" | "overloaded" | "refused" | "failed" | "malformed" | "tooDetailed"} Failure
  */
 
-const ENDPOINT = "api/v1/predict";
-const TIMEOUT_MS = 10_000;
-const TOP_K = 5;
-/** @type {readonly Reason[]} */
-const REASONS = ["speck", "solid", "several", "unknown"];
+export { PredictionError };
 
-/** Why there is no prediction. */
-export class PredictionError extends Error {
-  /**
-   * @param {Failure} failure
-   * @param {number | null} [status]  The HTTP status, where the server answered with an error.
-   */
-  constructor(failure, status = null) {
-    super(failure);
-    this.failure = failure;
-    this.status = status;
-  }
+const TIMEOUT_MS = 10_000;
+/** A photograph of a page is megabytes to send and seconds to read. */
+const PICTURE_TIMEOUT_MS = 60_000;
+
+/** @returns {Reader} */
+export function createServerReader() {
+  return {
+    async recognize(strokes, { charset, signal }) {
+      const body = { strokes, top_k: TOP_K, charset };
+      const alone = asCharacter(await ask("api/v1/predict", json({ ...body, include_glyph: true }), signal));
+      if (!mayBeText(alone, strokes)) return alone;
+      const text = asText(await ask("api/v1/read", json(body), signal));
+      return isText(alone, text) ? text : alone;
+    },
+
+    async recognizePicture(picture, { charset, signal }) {
+      const fields = { top_k: String(TOP_K), ...(charset === null ? {} : { charset }) };
+      const text = asText(await ask("api/v1/read", form(picture, fields), signal, PICTURE_TIMEOUT_MS));
+      if (charactersOf(text).length > 1) return text;
+      const alone = { ...fields, include_glyph: "true" };
+      return asCharacter(await ask("api/v1/predict", form(picture, alone), signal, PICTURE_TIMEOUT_MS));
+    },
+
+    async explain(source, { charset, char, signal }) {
+      const body =
+        source instanceof Blob
+          ? form(source, { char, ...(charset === null ? {} : { charset }) })
+          : json({ strokes: source, char, charset });
+      return asExplanation(await ask("api/v1/explain", body, signal, PICTURE_TIMEOUT_MS));
+    },
+  };
+}
+
+/** @param {object} body */
+function json(body) {
+  return { headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
 }
 
 /**
- * Asks the server to read a drawing.
- *
- * @param {Stroke[]} strokes  In CSS pixels, within the server's limits.
+ * @param {Blob} picture
+ * @param {Record<string, string>} fields
+ */
+function form(picture, fields) {
+  const body = new FormData();
+  body.append("image", picture, "picture");
+  for (const [name, value] of Object.entries(fields)) body.append(name, value);
+  return { headers: {}, body };
+}
+
+/**
+ * @param {string} endpoint
+ * @param {{ headers: Record<string, string>, body: BodyInit }} request
  * @param {AbortSignal} signal  Cancels the request; the promise then rejects with its reason.
- * @returns {Promise<Prediction>}
+ * @param {number} [timeoutMs]
+ * @returns {Promise<any>}
  * @throws {PredictionError}
  */
-export async function requestPrediction(strokes, signal) {
-  const request = new AbortController();
-  const cancel = () => request.abort();
-  signal.addEventListener("abort", cancel, { once: true });
-  let isLate = false;
-  const timer = setTimeout(() => {
-    isLate = true;
-    request.abort();
-  }, TIMEOUT_MS);
-
+async function ask(endpoint, { headers, body }, signal, timeoutMs = TIMEOUT_MS) {
+  const late = AbortSignal.timeout(timeoutMs);
   try {
-    const response = await fetch(ENDPOINT, {
+    const response = await fetch(endpoint, {
       method: "POST",
-      headers: { "Content-Type": "application/json", Accept: "application/json, application/problem+json" },
-      body: JSON.stringify({ strokes, top_k: TOP_K, include_glyph: true }),
-      signal: request.signal,
+      headers: { ...headers, Accept: "application/json, application/problem+json" },
+      body,
+      signal: AbortSignal.any([signal, late]),
     });
-    if (!response.ok) throw new PredictionError(nameFailure(response.status), response.status);
     // The body is text first: a connection lost halfway is another failure than an answer that is no JSON.
-    return readPrediction(parseJson(await response.text()));
+    const text = await response.text();
+    if (!response.ok) throw new PredictionError(nameFailure(response.status, text), response.status);
+    return parseJson(text);
   } catch (error) {
     if (error instanceof PredictionError) throw error;
     signal.throwIfAborted();
-    throw new PredictionError(isLate ? "timeout" : "offline");
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener("abort", cancel);
+    throw new PredictionError(late.aborted ? "timeout" : "offline");
   }
 }
 
 /**
  * @param {number} status
+ * @param {string} problem  What the server says of it.
  * @returns {Failure}
  */
-function nameFailure(status) {
+function nameFailure(status, problem) {
   if (status === 429 || status === 503) return "overloaded";
-  if (status === 400 || status === 413 || status === 422) return "refused";
+  if (status === 422 && /charset/i.test(problem)) return "charset";
+  if (status === 400 || status === 413 || status === 415 || status === 422) return "refused";
   return "failed";
 }
 
@@ -95,41 +107,4 @@ function parseJson(text) {
   } catch {
     throw new PredictionError("malformed");
   }
-}
-
-/**
- * Checks that an answer is one. The model's name and the picture only adorn it, so an answer
- * without them still counts.
- *
- * @param {any} answer
- * @returns {Prediction}
- */
-function readPrediction(answer) {
-  const rejected = answer?.rejected ?? null;
-  const isSound =
-    Array.isArray(answer?.candidates) &&
-    answer.candidates.every(isCandidate) &&
-    (rejected === null ? isCandidate(answer) : rejected === "blank" || rejected === "unclear");
-  if (!isSound) throw new PredictionError("malformed");
-
-  const { char, confidence, candidates, model, glyph } = answer;
-  return {
-    char: rejected === null ? char : null,
-    confidence: rejected === null ? confidence : 0,
-    candidates: candidates.slice(0, TOP_K),
-    rejected,
-    reason: rejected === "unclear" && REASONS.includes(answer.reason) ? answer.reason : null,
-    model: isText(model?.name) && isText(model?.version) ? model : null,
-    glyph: isText(glyph) && glyph.startsWith("data:image/png;base64,") ? glyph : null,
-  };
-}
-
-/** @param {any} value */
-function isCandidate(value) {
-  return isText(value?.char) && value.confidence >= 0 && value.confidence <= 1;
-}
-
-/** @param {unknown} value */
-function isText(value) {
-  return typeof value === "string" && value !== "";
 }

@@ -1,46 +1,124 @@
-// Joins the page together: the drawing area, the two buttons, the server and the answer.
+// Joins the page together: what is drawn or shown, where it is read, and the answer.
 
 import { createAnnouncer } from "./announcer.js";
 import { createAnswerView } from "./answer.js";
-import { PredictionError, requestPrediction } from "./api.js";
+import { createServerReader } from "./api.js";
+import { createBoxes } from "./boxes.js";
+import { createCamera } from "./camera.js";
 import { createDrawingArea } from "./canvas.js";
+import { drawGlyph } from "./device/ink.js";
+import { createExamples } from "./examples.js";
 import { createI18n, pickLanguage, translatePage } from "./i18n.js";
+import { keepForOffline, registerOffline } from "./offline.js";
+import { createPictureInput, createPictureView, preparePicture } from "./pictures.js";
+import { recall, remember } from "./preferences.js";
+import { PredictionError, charactersOf, strokesWithin } from "./reading.js";
 import { exceedsLimits, thin } from "./strokes.js";
+
+/**
+ * @typedef {import("./i18n.js").Language} Language
+ * @typedef {import("./reading.js").Answer} Answer
+ * @typedef {import("./reading.js").Failure} Failure
+ * @typedef {import("./reading.js").Reader} Reader
+ * @typedef {import("./strokes.js").Stroke} Stroke
+ *
+ * @typedef {"drawing" | "picture" | "camera"} Mode  What the stage shows.
+ * @typedef {"server" | "device"} Where
+ * @typedef {{ answer: Answer, source: Stroke[] | Blob, charset: string | null, where: Where }} Shown
+ * @typedef {{ char: string, source: Stroke[] | Blob }} Explainable  A character and what was read as it.
+ */
+
+/** Of the canvas side, in the unit of the slider. */
+const WIDTH_UNIT = 0.01;
+/** A page that nobody draws on fetches nothing more for so long. */
+const IDLE_MS = 4_000;
+/** An explanation that takes longer is none. */
+const PATIENCE_MS = 20_000;
 
 /** @param {string} id */
 const find = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
+/** @param {string} id */
+const findButton = (id) => /** @type {HTMLButtonElement} */ (find(id));
+/** @param {string} id */
+const findSelect = (id) => /** @type {HTMLSelectElement} */ (find(id));
+/** @param {string} id */
+const findInput = (id) => /** @type {HTMLInputElement} */ (find(id));
 
-const i18n = createI18n(pickLanguage(navigator.languages));
-translatePage(document, i18n);
+// --- The page's parts ---
 
-const canvas = /** @type {HTMLCanvasElement} */ (find("canvas"));
+const i18n = createI18n(pickLanguage([recall("language") ?? "", ...navigator.languages]));
 const announce = createAnnouncer(find("status"));
+const stage = /** @type {HTMLElement} */ (document.querySelector(".stage"));
+const canvas = /** @type {HTMLCanvasElement} */ (find("canvas"));
+const charset = findSelect("charset");
+const ownCharset = findInput("own");
+const where = findSelect("where");
+const boxes = createBoxes(/** @type {SVGSVGElement} */ (/** @type {unknown} */ (find("boxes"))));
+const pictureView = createPictureView(find("picture"), i18n);
 const answer = createAnswerView(
   {
     root: find("answer"),
     char: find("char"),
+    text: find("text"),
     headline: find("headline"),
     remark: find("remark"),
     candidatesHeading: find("candidates-heading"),
     candidates: find("candidates"),
-    glyph: /** @type {HTMLImageElement} */ (find("glyph")),
+    glyph: /** @type {HTMLCanvasElement} */ (find("glyph")),
+    glyphCaption: find("glyph-caption"),
+    why: findButton("why"),
+    time: find("time"),
+    copy: findButton("copy"),
   },
   i18n,
   announce,
+  showCharacter,
 );
-const drawing = createDrawingArea(canvas, () => {
-  labelCanvas();
-  answer.markStale();
+const drawing = createDrawingArea(canvas, { onChange: drawingChanged, onStrokeEnd: () => void recognize({ isLive: true }) });
+const camera = createCamera({
+  video: /** @type {HTMLVideoElement} */ (find("video")),
+  onPicture: (picture) => void showPicture(picture),
+  onError: (failure) => {
+    setMode("drawing");
+    refuse(failure);
+  },
+  onStop: () => setMode("drawing"),
 });
 
+/** @type {Record<Where, Reader | null>} */
+const readers = { server: createServerReader(), device: null };
+/** Where there is something to read with: told by the page's host.
+ * @type {Record<Where, boolean>} */
+const has = { server: true, device: false };
+
+/** @type {Mode} */
+let mode = "drawing";
+/** The picture on the stage, as it is sent.
+ * @type {import("./pictures.js").Picture | null} */
+let picture = null;
+/** Another number for each picture: the last one chosen is shown, however long it takes to open. */
+let pictureTurn = 0;
 /** The request whose answer will be shown; any older one is aborted.
  * @type {AbortController | null} */
 let pending = null;
+/** What is shown, with what it was read from.
+ * @type {Shown | null} */
+let shown = null;
 
-function labelCanvas() {
-  const count = drawing.strokeCount();
-  const label = count === 0 ? i18n.text("canvasEmpty") : i18n.text("canvasStrokes", { count });
-  if (canvas.getAttribute("aria-label") !== label) canvas.setAttribute("aria-label", label);
+/** @type {Explainable | null} */
+let explainable = null;
+
+// --- Reading ---
+
+/** @returns {string | null} */
+function chosenCharset() {
+  if (charset.value === "own") return ownCharset.value === "" ? null : ownCharset.value;
+  return charset.value === "" ? null : charset.value;
+}
+
+/** @returns {number}  In units of the canvas side. */
+function penWidth() {
+  return Number(findInput("width").value) * WIDTH_UNIT;
 }
 
 function cancelPending() {
@@ -48,45 +126,414 @@ function cancelPending() {
   pending = null;
 }
 
-async function predict() {
+/**
+ * Reads what is on the stage; the last one asked for is shown.
+ *
+ * @param {{ isLive: boolean }} how  Whether nobody asked for it.
+ */
+async function recognize({ isLive }) {
   cancelPending();
-  const strokes = thin(drawing.strokes());
-  if (strokes.length === 0) {
-    answer.showBlank();
+  const source = mode === "picture" && picture !== null ? picture.blob : thin(drawing.strokes());
+  const isPicture = source instanceof Blob;
+  if (!isPicture && source.length === 0) {
+    forget();
+    if (isLive) answer.showEmpty();
+    else answer.showBlank(false);
     return;
   }
-  if (exceedsLimits(strokes)) {
-    answer.showError(new PredictionError("tooDetailed"));
+  if (!isPicture && exceedsLimits(source)) {
+    fail(new PredictionError("tooDetailed"));
     return;
   }
 
   const request = new AbortController();
   pending = request;
-  const revision = drawing.revision();
-  answer.showBusy();
+  const startedAt = performance.now();
+  const side = drawing.side();
+  answer.showBusy({ isLive });
   try {
-    const prediction = await requestPrediction(strokes, request.signal);
+    const { read, by, note } = await readWith(source, request.signal);
     if (pending !== request) return;
-    answer.showPrediction(prediction);
-    // The pen may have gone on while the server read.
-    if (drawing.revision() !== revision) answer.markStale();
-    if (prediction.model !== null) find("model").textContent = i18n.text("model", prediction.model);
+    shown = { answer: read, source, charset: chosenCharset(), where: by };
+    explainable = read.kind === "text" || read.candidates.length === 0 ? null : { char: read.candidates[0].char, source };
+    const isBlank = read.kind === "character" ? read.rejected === "blank" : read.lines.length === 0;
+    boxes.clear();
+    if (isBlank) answer.showBlank(isPicture);
+    else {
+      // The boxes first: what the answer selects is selected there, too.
+      if (read.kind === "text") {
+        if (!isPicture) boxes.show(read, { width: side, height: side, over: "drawing", padding: (penWidth() * side) / 2 });
+        // Of a picture that the browser can't show, only the name is there.
+        else if (picture?.url) boxes.show(read, { width: read.width, height: read.height, over: "picture" });
+      }
+      answer.show(read, { isLive, tookMs: performance.now() - startedAt, note });
+    }
+    if (read.model !== null) find("model").textContent = i18n.text("model", read.model);
   } catch (error) {
     if (pending !== request) return;
     if (!(error instanceof PredictionError)) throw error;
-    answer.showError(error);
+    fail(isPicture && error.failure === "refused" ? new PredictionError("picture", error.status) : error);
   } finally {
     if (pending === request) pending = null;
   }
 }
 
-function clear() {
+/**
+ * Reads where the reader chose; on the device, too, where the server can't be reached.
+ *
+ * @param {Stroke[] | Blob} source
+ * @param {AbortSignal} signal
+ * @returns {Promise<{ read: Answer, by: Where, note?: string }>}
+ */
+async function readWith(source, signal) {
+  const how = { charset: chosenCharset(), signal };
+  /** @param {Reader} reader */
+  const read = (reader) =>
+    source instanceof Blob ? reader.recognizePicture(source, how) : reader.recognize(source, how);
+  const by = /** @type {Where} */ (where.value);
+  try {
+    return { read: await read(await readerAt(by)), by };
+  } catch (error) {
+    const isCutOff = error instanceof PredictionError && error.failure === "offline" && by === "server";
+    if (!isCutOff || !has.device || source instanceof Blob) throw error;
+    try {
+      return { read: await read(await readerAt("device")), by: "device", note: "offlineOnDevice" };
+    } catch {
+      signal.throwIfAborted();
+      // That it can't be read here either is no news: nothing was fetched for it before.
+      throw error;
+    }
+  }
+}
+
+/**
+ * @param {Where} place
+ * @returns {Promise<Reader>}
+ */
+async function readerAt(place) {
+  if (place === "device" && readers.device === null) {
+    try {
+      const { createDeviceReader } = await import("./device.js");
+      readers.device = createDeviceReader({ onProgress: (loaded, total) => pending && answer.showLoading(loaded, total) });
+    } catch {
+      throw new PredictionError("device");
+    }
+  }
+  return /** @type {Reader} */ (readers[place]);
+}
+
+/** @param {PredictionError} error */
+function fail(error) {
+  forget();
+  answer.showError(error);
+}
+
+/** @param {string} failure */
+function refuse(failure) {
   cancelPending();
-  drawing.clear();
+  fail(new PredictionError(/** @type {Failure} */ (failure)));
+}
+
+/** What is shown is no answer any more. */
+function forget() {
+  shown = explainable = null;
+  boxes.clear();
+}
+
+/**
+ * Tells more of one character of a text.
+ *
+ * @param {number | null} index
+ */
+function showCharacter(index) {
+  if (index === null || shown === null || shown.answer.kind !== "text") return;
+  boxes.select(index);
+  const { source } = shown;
+  const { char, candidates, box } = charactersOf(shown.answer)[index];
+  // Of a picture only the server has the glyph of each character.
+  if (source instanceof Blob) return;
+  const own = strokesWithin(source, box);
+  explainable = { char: char ?? candidates[0].char, source: own };
+  answer.showSight(drawGlyph(own));
+}
+
+async function explain() {
+  if (shown === null || explainable === null) return;
+  if (findButton("why").getAttribute("aria-pressed") === "true") {
+    answer.hideWhy();
+    return;
+  }
+  const asked = explainable;
+  try {
+    const reader = await readerAt(shown.where);
+    const how = { charset: shown.charset, signal: AbortSignal.timeout(PATIENCE_MS) };
+    const explanation = await reader.explain(asked.source, { ...how, char: asked.char });
+    if (explainable === asked) answer.showWhy(explanation);
+  } catch (error) {
+    if (explainable !== asked) return;
+    fail(error instanceof PredictionError ? error : new PredictionError("timeout"));
+  }
+}
+
+// --- The stage ---
+
+function drawingChanged() {
+  label();
+  find("invitation").hidden = drawing.strokeCount() > 0;
+  findButton("undo").disabled = !drawing.canUndo();
+  findButton("redo").disabled = !drawing.canRedo();
+  // Ink that changes is no longer what the boxes were found in.
+  if (mode === "drawing") boxes.clear();
+}
+
+/** @param {Mode} next */
+function setMode(next) {
+  if (mode === "camera" && next !== "camera") camera.stop();
+  if (mode === "picture" && next !== "picture") {
+    pictureView.clear();
+    picture = null;
+  }
+  mode = next;
+  stage.dataset.mode = next;
+  find("picture").hidden = next !== "picture";
+  find("video").hidden = next !== "camera";
+  for (const id of ["shoot", "cancel-camera"]) find(id).hidden = next !== "camera";
+  for (const id of ["predict", "clear"]) find(id).hidden = next === "camera";
+}
+
+/** Brings the stage, and its buttons, before the reader's eyes: on a phone it may be far above. */
+function lookAtStage() {
+  const isStill = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  stage.closest("section")?.scrollIntoView({ block: "nearest", behavior: isStill ? "auto" : "smooth" });
+}
+
+/** @param {Blob} chosen */
+async function showPicture(chosen) {
+  cancelPending();
+  forget();
+  const mine = ++pictureTurn;
+  try {
+    const prepared = await preparePicture(chosen);
+    if (mine !== pictureTurn) {
+      if (prepared.url !== null) URL.revokeObjectURL(prepared.url);
+      return;
+    }
+    setMode("drawing");
+    setMode("picture");
+    picture = prepared;
+    pictureView.show(prepared);
+    lookAtStage();
+  } catch (error) {
+    if (mine !== pictureTurn) return;
+    refuse(error instanceof PredictionError ? error.failure : "picture");
+    return;
+  }
+  await recognize({ isLive: false });
+}
+
+function clear() {
+  pictureTurn += 1;
+  cancelPending();
+  forget();
+  const wasDrawing = mode === "drawing";
+  setMode("drawing");
+  if (wasDrawing) drawing.clear();
+  if (!wasDrawing && drawing.strokeCount() > 0) {
+    void recognize({ isLive: true });
+    return;
+  }
   answer.showEmpty();
   announce(i18n.text("cleared"));
 }
 
-labelCanvas();
-find("predict").addEventListener("click", predict);
-find("clear").addEventListener("click", clear);
+/** @param {"undo" | "redo"} step */
+function go(step) {
+  if (mode !== "drawing") return;
+  if (step === "undo" && drawing.canUndo()) {
+    drawing.undo();
+    announce(i18n.text("undone"));
+  }
+  if (step === "redo" && drawing.canRedo()) {
+    drawing.redo();
+    announce(i18n.text("redone"));
+  }
+}
+
+/** @param {"pen" | "eraser"} tool */
+function choose(tool) {
+  drawing.setTool(tool);
+  for (const each of ["pen", "eraser"]) find(each).setAttribute("aria-pressed", String(each === tool));
+}
+
+// --- What is said ---
+
+/** @param {Language} language */
+function speak(language) {
+  i18n.language = language;
+  translatePage(document, i18n);
+  for (const button of document.querySelectorAll("[data-language]")) {
+    button.setAttribute("aria-pressed", String(button.getAttribute("data-language") === language));
+  }
+  label();
+  answer.refresh();
+  examples.refresh();
+  pictureView.refresh();
+  if (shown !== null && shown.answer.model !== null) find("model").textContent = i18n.text("model", shown.answer.model);
+}
+
+/** Says what depends on what is drawn and where it is read. */
+function label() {
+  const count = drawing.strokeCount();
+  const drawn = count === 0 ? i18n.text("canvasEmpty") : i18n.text("canvasStrokes", { count });
+  if (canvas.getAttribute("aria-label") !== drawn) canvas.setAttribute("aria-label", drawn);
+  find("privacy").textContent = i18n.text(where.value === "device" ? "privacyDevice" : "privacyServer");
+}
+
+async function copy() {
+  if (shown === null) return;
+  const { answer: read } = shown;
+  try {
+    await navigator.clipboard.writeText(read.kind === "text" ? read.text : (read.char ?? ""));
+    announce(i18n.text("copied"));
+    findButton("copy").textContent = i18n.text("copied");
+    setTimeout(() => (findButton("copy").textContent = i18n.text("copy")), 1500);
+  } catch {
+    announce(i18n.text("notCopied"));
+  }
+}
+
+// --- What the reader does ---
+
+/**
+ * @param {string} id
+ * @param {() => unknown} action
+ */
+function onClick(id, action) {
+  find(id).addEventListener("click", () => void action());
+}
+
+onClick("predict", () => recognize({ isLive: false }));
+onClick("clear", clear);
+onClick("undo", () => go("undo"));
+onClick("redo", () => go("redo"));
+onClick("pen", () => choose("pen"));
+onClick("eraser", () => choose("eraser"));
+onClick("why", explain);
+onClick("copy", copy);
+onClick("shoot", () => camera.shoot());
+onClick("cancel-camera", () => setMode("drawing"));
+onClick("camera", async () => {
+  cancelPending();
+  forget();
+  setMode("camera");
+  lookAtStage();
+  answer.showEmpty();
+  await camera.start();
+});
+
+findInput("width").addEventListener("input", () => {
+  drawing.setWidth(penWidth());
+  remember("width", findInput("width").value);
+});
+
+charset.addEventListener("change", () => {
+  ownCharset.hidden = charset.value !== "own";
+  if (charset.value === "own") ownCharset.focus();
+  void recognize({ isLive: true });
+});
+ownCharset.addEventListener("input", () => void recognize({ isLive: true }));
+
+where.addEventListener("change", () => {
+  remember("where", where.value);
+  label();
+  void recognize({ isLive: true });
+});
+
+for (const button of document.querySelectorAll("[data-language]")) {
+  button.addEventListener("click", () => {
+    const language = /** @type {Language} */ (button.getAttribute("data-language"));
+    remember("language", language);
+    speak(language);
+  });
+}
+
+document.addEventListener("keydown", (event) => {
+  if (event.defaultPrevented || event.altKey || drawing.isDrawing()) return;
+  const element = /** @type {HTMLElement} */ (event.target);
+  const isWriting = element.matches("input[type=text], select, textarea");
+  if (isWriting) return;
+  const key = event.key.toLowerCase();
+  if (event.ctrlKey || event.metaKey) {
+    // By the place of the key, too: on a Russian keyboard Z is Я.
+    const isZ = key === "z" || event.code === "KeyZ";
+    const isY = key === "y" || event.code === "KeyY";
+    if (!isZ && !isY) return;
+    event.preventDefault();
+    go(isZ && !event.shiftKey ? "undo" : "redo");
+  } else if (event.key === "Delete" || event.key === "Backspace") {
+    event.preventDefault();
+    clear();
+  } else if (event.key === "Enter" && !element.matches("button, a, input")) {
+    event.preventDefault();
+    void recognize({ isLive: false });
+  } else if (event.key === "Escape" && mode !== "drawing") {
+    clear();
+  }
+});
+
+createPictureInput({
+  stage,
+  page: document,
+  input: findInput("file"),
+  chooseButton: findButton("choose"),
+  onPicture: (chosen) => void showPicture(chosen),
+  onRefused: refuse,
+});
+const examples = createExamples(find("examples"), {
+  i18n,
+  onPick: (strokes) => {
+    pictureTurn += 1;
+    cancelPending();
+    setMode("drawing");
+    drawing.load(strokes);
+    lookAtStage();
+  },
+});
+
+// --- At the start ---
+
+const width = recall("width");
+if (width !== null) {
+  findInput("width").value = width;
+  drawing.setWidth(penWidth());
+}
+find("camera").hidden = !camera.available();
+speak(i18n.language);
+drawingChanged();
+
+/** Asks the page's host what there is to read with. */
+async function configure() {
+  try {
+    const response = await fetch("config.json");
+    const config = await response.json();
+    has.server = config.server === true;
+    has.device = config.device === true;
+  } catch {
+    // The host is away, or older than the page: the server is asked, and says so itself.
+    return;
+  }
+  const options = /** @type {HTMLOptionsCollection} */ (where.options);
+  for (const option of options) option.disabled = !has[/** @type {Where} */ (option.value)];
+  const wanted = recall("where") === "device" || !has.server ? "device" : "server";
+  if (has[wanted]) where.value = wanted;
+  find("api").hidden = !has.server;
+  for (const id of ["choose", "camera"]) findButton(id).disabled = !has.server;
+  label();
+}
+
+const configured = configure();
+registerOffline({ onState: (state) => (find("offline").hidden = state !== "ready") });
+setTimeout(async () => {
+  await configured;
+  if (has.device) keepForOffline();
+}, IDLE_MS);
