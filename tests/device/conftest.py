@@ -1,0 +1,68 @@
+"""What the tests of reading on the device share: Node, and a browser's page without the page's own scripts."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import pytest
+
+import penread
+from penread import runtime
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.sync_api import Browser, Page
+
+WEB = Path(penread.__file__).parent / "web"
+
+
+class Caller(Protocol):
+    def __call__(self, module: str, function: str, calls: list[list[Any]]) -> list[dict[str, Any]]: ...
+
+
+@pytest.fixture(scope="session")
+def in_node() -> Caller:
+    """Calls a function of the page's modules in Node, once for each list of arguments; see ``call.mjs``."""
+    node = shutil.which("node")
+    assert node, "The page's modules are tested in Node, too: install Node.js 20 or newer."
+
+    def call(module: str, function: str, calls: list[list[Any]]) -> list[dict[str, Any]]:
+        script = Path(__file__).with_name("call.mjs")
+        done = subprocess.run(
+            [node, script, WEB / module, function], input=json.dumps(calls), capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        results: list[dict[str, Any]] = json.loads(done.stdout)
+        return results
+
+    return call
+
+
+@pytest.fixture
+def site(browser: Browser, server: str) -> Iterator[Page]:
+    """A page of the server's that runs no scripts but those a test imports."""
+    assert (runtime.DIRECTORY / "ort.wasm.min.mjs").exists(), "Fetch ONNX Runtime for browsers first: penread runtime"
+    context = browser.new_context(service_workers="block")
+    page = context.new_page()
+    page.goto(f"{server}/healthz")
+    yield page
+    context.close()
+
+
+def varied(drawings: list[dict[str, Any]], count: int, seed: int) -> list[list[list[list[float]]]]:
+    """Takes so many of the drawings at random; where there are too few, slanted and squeezed anew each time."""
+    rng = np.random.default_rng(seed)
+    order = [rng.permutation(len(drawings)) for _ in range(-(-count // len(drawings)))]
+    taken = []
+    for number, index in enumerate(np.concatenate(order)[:count]):
+        bend = np.eye(2)
+        if number >= len(drawings):
+            bend = bend + rng.uniform(-0.3, 0.3, (2, 2))
+        taken.append([(np.array(stroke) @ bend).round(3).tolist() for stroke in drawings[index]["strokes"]])
+    return taken
