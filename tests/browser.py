@@ -1,4 +1,4 @@
-"""Finds a Chromium for the tests of the page, and installs one where there is none.
+"""Finds a Chromium and Node.js for the tests of the page, and installs a Chromium where there is none.
 
 python tests/browser.py
 """
@@ -11,6 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from playwright._impl._driver import compute_driver_executable
 from playwright.sync_api import sync_playwright
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -26,6 +27,11 @@ def find_chromium() -> str | None:
     with sync_playwright() as playwright:
         own = playwright.chromium.executable_path
     return own if Path(own).exists() else None
+
+
+def find_node() -> str:
+    """Gives the path of Node.js: one on the PATH, or the one that Playwright brings."""
+    return shutil.which("node") or compute_driver_executable()[0]
 
 
 def install_chromium() -> None:

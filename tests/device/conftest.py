@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -13,6 +12,7 @@ import pytest
 
 import penread
 from penread import runtime
+from tests.browser import find_node
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,13 +29,11 @@ class Caller(Protocol):
 @pytest.fixture(scope="session")
 def in_node() -> Caller:
     """Calls a function of the page's modules in Node, once for each list of arguments; see ``call.mjs``."""
-    node = shutil.which("node")
-    assert node, "The page's modules are tested in Node, too: install Node.js 20 or newer."
 
     def call(module: str, function: str, calls: list[list[Any]]) -> list[dict[str, Any]]:
         script = Path(__file__).with_name("call.mjs")
         done = subprocess.run(
-            [node, script, WEB / module, function], input=json.dumps(calls), capture_output=True, text=True
+            [find_node(), script, WEB / module, function], input=json.dumps(calls), capture_output=True, text=True
         )
         assert done.returncode == 0, done.stderr
         results: list[dict[str, Any]] = json.loads(done.stdout)

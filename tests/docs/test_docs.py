@@ -110,7 +110,7 @@ def test_the_commands_run(document: Path, workplace: Path, server: str) -> None:
         at_hand = command.replace("http://127.0.0.1:8000", server)
         ended = subprocess.run(at_hand, shell=True, cwd=workplace, env=env, capture_output=True, text=True)
         assert ended.returncode == 0, f"{command}\n{ended.stdout}\n{ended.stderr}"
-        if "/api/v1/predict" in command:
+        if "/api/v1/predict" in command or "/api/v1/explain" in command:
             assert json.loads(ended.stdout)["char"] == "L", ended.stdout
         elif "/api/v1/read" in command:
             assert json.loads(ended.stdout)["text"] == ("LT" if "strokes" in command else "\n".join(PAGE)), ended.stdout
