@@ -339,7 +339,8 @@ def _without_context(
 
 def _candidates(probs: NDArray[np.floating], answers: str, top_k: int) -> list[Candidate]:
     order = np.argsort(-probs, kind="stable")[:top_k]
-    return [Candidate(answers[at], float(probs[at])) for at in order if probs[at] > 0 or at == order[0]]
+    # Sums of many probabilities come out a rounding error above 1.
+    return [Candidate(answers[at], min(float(probs[at]), 1.0)) for at in order if probs[at] > 0 or at == order[0]]
 
 
 # --- What the network says ---

@@ -168,8 +168,7 @@ def write_site(page: Page, directory: Path) -> None:
         raise PenreadError("The page on a web host reads on the device, with ONNX Runtime: run penread runtime first.")
     older = _older_site(directory)
     for name in page.files:
-        if name not in older and (directory / name).exists():
-            raise InputError(f"{directory / name} is in the way and was not written by penread site: move it away.")
+        _check_place(directory, name, is_ours=name in older)
     # Whenever this is broken off, the next time all that was written is known as ours.
     _mark(directory, older | set(page.files), page.version)
     # The service worker comes last: it fetches the others.
@@ -192,11 +191,30 @@ def _older_site(directory: Path) -> set[str]:
     try:
         names = json.loads((directory / MARKER).read_bytes())["files"]
         # Whoever may have edited the list, what is outside of the folder is nobody's business here.
-        return {str(name) for name in names if ".." not in PurePosixPath(name).parts and not name.startswith("/")}
+        return {str(name) for name in names if _is_inside(directory, name) and not (directory / name).is_dir()}
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise InputError(
             f"{directory} is not empty, and not an older site that penread wrote: name a new folder, or an empty one."
         ) from error
+
+
+def _check_place(directory: Path, name: str, *, is_ours: bool) -> None:
+    """Refuses to write a file over what isn't ours, or through a link."""
+    if not _is_inside(directory, name):
+        raise InputError(f"{directory / name} leads out of the folder by a link: take the link away.")
+    folders = list((directory / name).parents)[: len(PurePosixPath(name).parts) - 1]
+    taken = [folder for folder in folders if folder.exists() and not folder.is_dir()]
+    if (directory / name).is_dir() or ((directory / name).exists() and not is_ours):
+        taken.append(directory / name)
+    if taken:
+        raise InputError(f"{taken[0]} is in the way and was not written by penread site: move it away.")
+
+
+def _is_inside(directory: Path, name: str) -> bool:
+    """Tells whether a file of that name would lie in the folder, wherever links lead."""
+    whole = directory.resolve()
+    found = (directory / name).resolve()
+    return found.is_relative_to(whole) and found != whole and found == whole / name
 
 
 def _mark(directory: Path, names: set[str], version: str) -> None:

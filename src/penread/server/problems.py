@@ -19,6 +19,18 @@ _MANY_ERRORS = 10
 _LOG = logging.getLogger("penread.server")
 
 
+class RequestInvalid(Exception):  # noqa: N818 - as Starlette's HTTPException, it is an answer more than an error
+    """A request isn't as described, unlike an answer of ours that isn't, which is our own failure.
+
+    Args:
+        error: What is wrong with it.
+    """
+
+    def __init__(self, error: ValidationError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
 class Problem(BaseModel):
     """Problem details, ``application/problem+json`` (RFC 9457)."""
 
@@ -57,8 +69,9 @@ def install(app: FastAPI) -> None:
             detail = f"This path takes {headers.get('Allow', 'other methods')}. /docs lists what there is."
         return problem(error.status_code, detail, headers)
 
-    @app.exception_handler(ValidationError)
-    async def invalid(_request: Request, error: ValidationError) -> JSONResponse:
+    @app.exception_handler(RequestInvalid)
+    async def invalid(_request: Request, request_invalid: RequestInvalid) -> JSONResponse:
+        error = request_invalid.error
         # To list a million errors takes a minute and gigabytes, and nobody reads them.
         count = error.error_count()
         if count > _MANY_ERRORS:

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Depends, Request, Response
+from pydantic import ValidationError
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
 from penread.recognizer import Recognizer, Source, to_glyph
 from penread.server.limits import MAX_CHARSETS
-from penread.server.problems import Problem
+from penread.server.problems import Problem, RequestInvalid
 from penread.server.schemas import (
     ExplainOptions,
     ExplainRequest,
@@ -167,14 +168,14 @@ async def _parser(
     if kind == "application/json":
         body = await request.body()
 
-        def parse() -> tuple[Source, _Request | _Options]:
+        def parsed() -> tuple[Source, _Request | _Options]:
             asked = request_type.parse(body)
             return asked.source(), asked
     elif kind == "multipart/form-data":
         # Every option once; of those for each line, as many as there may be.
         image, fields = await _form(request, len(options_type.model_fields) + MAX_CHARSETS)
 
-        def parse() -> tuple[Source, _Request | _Options]:
+        def parsed() -> tuple[Source, _Request | _Options]:
             return image, options_type.from_form(fields)
     else:
         raise HTTPException(
@@ -182,6 +183,13 @@ async def _parser(
             f"The body is {kind or 'of no stated type'}; "
             'send application/json, or multipart/form-data with a file "image".',
         )
+
+    def parse() -> tuple[Source, _Request | _Options]:
+        try:
+            return parsed()
+        except ValidationError as error:
+            raise RequestInvalid(error) from error
+
     return parse
 
 

@@ -21,9 +21,9 @@ import { asCharacter, asExplanation, asText, PredictionError } from "./reading.j
 
 /** A thread that is asked and says nothing for so long, no progress either, is taken for dead. */
 const QUIET_MS = 30_000;
-/** What may be wrong with a drawing, and not with the thread that reads it.
+/** What may be wrong with a drawing or a picture, and not with the thread that reads it.
  * @type {readonly Failure[]} */
-const HARMLESS = ["refused", "charset"];
+const HARMLESS = ["refused", "charset", "picture"];
 
 /**
  * @param {object} [options]
@@ -77,6 +77,10 @@ export function createDeviceReader({ onProgress = () => {} } = {}) {
     if (message.type === "progress") {
       listen();
       onProgress(message.loaded, message.total);
+      return;
+    }
+    if (message.type === "alive") {
+      listen();
       return;
     }
     const asker = waiting.get(message.id);
@@ -135,13 +139,13 @@ export function createDeviceReader({ onProgress = () => {} } = {}) {
       return answer.kind === "text" ? asText(answer) : asCharacter(answer);
     },
 
-    async recognizePicture() {
-      throw new PredictionError("pictureOnDevice");
+    async recognizePicture(picture, { charset = null, signal }) {
+      const answer = await ask({ type: "recognizePicture", picture, charset }, signal);
+      return answer.kind === "text" ? asText(answer) : asCharacter(answer);
     },
 
     async explain(source, { charset = null, char, signal }) {
-      if (source instanceof Blob) throw new PredictionError("pictureOnDevice");
-      return asExplanation(await ask({ type: "explain", strokes: source, charset, char }, signal));
+      return asExplanation(await ask({ type: "explain", source, charset, char }, signal));
     },
 
     async load(signal) {

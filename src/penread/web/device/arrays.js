@@ -104,7 +104,7 @@ export function mean(values) {
  * @returns {number[]}
  */
 export function quantiles(values, shares) {
-  const sorted = Float64Array.from(values).sort();
+  const sorted = new Float64Array(values).sort();
   return shares.map((share) => {
     const place = (sorted.length - 1) * share;
     const at = Math.min(Math.floor(place), Math.max(sorted.length - 2, 0));
@@ -119,7 +119,7 @@ export function quantiles(values, shares) {
  * @returns {number}
  */
 export function median(values) {
-  const sorted = Float64Array.from(values).sort();
+  const sorted = new Float64Array(values).sort();
   const middle = sorted.length >> 1;
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
@@ -196,9 +196,12 @@ export function searchRight(sorted, value) {
  * @returns {Float64Array}
  */
 export function unique(values) {
-  return Float64Array.from(values)
-    .sort()
-    .filter((value, at, sorted) => at === 0 || value !== sorted[at - 1]);
+  const sorted = new Float64Array(values).sort();
+  let count = 0;
+  for (let at = 0; at < sorted.length; at += 1) {
+    if (at === 0 || sorted[at] !== sorted[count - 1]) sorted[count++] = sorted[at];
+  }
+  return sorted.slice(0, count);
 }
 
 /**
@@ -208,9 +211,23 @@ export function unique(values) {
  * @returns {Int32Array}  The number of each.
  */
 export function numbered(values) {
+  if (values instanceof Int32Array) return numberedWhole(values);
   const there = unique(values);
   const numberOf = new Map(Array.from(there, (value, number) => [value, number]));
   return Int32Array.from(values, (value) => /** @type {number} */ (numberOf.get(value)));
+}
+
+/**
+ * @param {Int32Array} values
+ * @returns {Int32Array}
+ */
+function numberedWhole(values) {
+  const low = least(values);
+  const numberOf = new Int32Array(Math.max(greatest(values) - low + 1, 0));
+  for (let at = 0; at < values.length; at += 1) numberOf[values[at] - low] = 1;
+  let count = 0;
+  for (let at = 0; at < numberOf.length; at += 1) if (numberOf[at] === 1) numberOf[at] = count++;
+  return values.map((value) => numberOf[value - low]);
 }
 
 /**
@@ -250,6 +267,36 @@ export function roundHalfEven(value) {
   const low = Math.floor(value);
   const rest = value - low;
   return rest < 0.5 || (rest === 0.5 && low % 2 === 0) ? low : low + 1;
+}
+
+/**
+ * Gives the length of (x, y), correct to the last bit but for one in hundreds. A library's is, and whether points lie
+ * evenly along a line shows in that bit.
+ *
+ * @param {number} x
+ * @param {number} y
+ * @returns {number}
+ */
+export function hypot(x, y) {
+  const near = Math.sqrt(x * x + y * y);
+  if (near === 0) return 0;
+  const [[one, oneRest], [other, otherRest], [square, rest]] = [x, y, near].map(exactSquare);
+  const beyond = square - Math.max(one, other) - Math.min(one, other) + rest - oneRest - otherRest;
+  return near - beyond / (2 * near);
+}
+
+/**
+ * Squares a number by halves of its digits.
+ *
+ * @param {number} value
+ * @returns {[square: number, rest: number]}  What was rounded, and what that took away.
+ */
+function exactSquare(value) {
+  const spread = value * (2 ** 27 + 1);
+  const high = spread - (spread - value);
+  const low = value - high;
+  const square = value * value;
+  return [square, high * high - square + 2 * high * low + low * low];
 }
 
 /**

@@ -24,13 +24,15 @@ export function blankGlyph() {
  * Blurs and halves a character drawn on the grid: the last step of every glyph.
  *
  * @param {Float64Array} coverage  56 rows of 56, from 0 for paper to 1 for ink.
+ * @param {number} [blurPx]  Standard deviation of the blur; less for a character whose edges are soft already.
  * @returns {Uint8Array}  The glyph, scaled so that its darkest pixel is 255.
  */
-export function fromCoverage(coverage) {
+export function fromCoverage(coverage, blurPx = BLUR_PX) {
+  const blurAndHalve = blurPx === BLUR_PX ? BLUR_AND_HALVE : makeBlurAndHalve(blurPx);
   // Down first, then across: the blur is the same along both.
   const down = new Float64Array(GLYPH_PX * GRID_PX);
   for (let row = 0; row < GLYPH_PX; row += 1) {
-    for (const [from, weight] of BLUR_AND_HALVE[row]) {
+    for (const [from, weight] of blurAndHalve[row]) {
       for (let column = 0; column < GRID_PX; column += 1) {
         down[row * GRID_PX + column] += weight * coverage[from * GRID_PX + column];
       }
@@ -41,7 +43,7 @@ export function fromCoverage(coverage) {
   for (let row = 0; row < GLYPH_PX; row += 1) {
     for (let column = 0; column < GLYPH_PX; column += 1) {
       let sum = 0;
-      for (const [from, weight] of BLUR_AND_HALVE[column]) sum += weight * down[row * GRID_PX + from];
+      for (const [from, weight] of blurAndHalve[column]) sum += weight * down[row * GRID_PX + from];
       blurred[row * GLYPH_PX + column] = sum;
       darkest = Math.max(darkest, sum);
     }
@@ -62,12 +64,15 @@ export function fromCoverage(coverage) {
  *
  * @type {readonly (readonly [from: number, weight: number])[][]}
  */
-const BLUR_AND_HALVE = makeBlurAndHalve();
+const BLUR_AND_HALVE = makeBlurAndHalve(BLUR_PX);
 
-/** @returns {[from: number, weight: number][][]} */
-function makeBlurAndHalve() {
-  /** @param {number} distance */
-  const bell = (distance) => Math.exp(-0.5 * (distance / BLUR_PX) ** 2);
+/**
+ * @param {number} blurPx
+ * @returns {[from: number, weight: number][][]}
+ */
+function makeBlurAndHalve(blurPx) {
+  /** @type {(distance: number) => number} */
+  const bell = (distance) => (blurPx < 0.1 ? Number(distance === 0) : Math.exp(-0.5 * (distance / blurPx) ** 2));
   let total = 0;
   for (let distance = -GRID_PX; distance <= GRID_PX; distance += 1) total += bell(distance);
   return Array.from({ length: GLYPH_PX }, (_, to) =>

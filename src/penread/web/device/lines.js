@@ -1,5 +1,5 @@
-// From strokes to lines, words, and the candidates for characters: a port of penread.lines, function by function, which
-// says more of why. Ink is a cloud of points that belong to parts; a cloud of pixels would go the same way.
+// From a page or from strokes to lines, words, and the candidates for characters: a port of penread.lines, function by
+// function, which says more of why. Ink is a cloud of points that belong to parts, pixels or points along strokes.
 
 import {
   argmin,
@@ -7,6 +7,7 @@ import {
   clip,
   greatest,
   grouped,
+  hypot,
   interpolate,
   least,
   linspace,
@@ -21,10 +22,17 @@ import {
   unique,
 } from "./arrays.js";
 import { drawGlyph, InputError } from "./ink.js";
+import { fromInkMap as drawInkMap } from "./inkmap.js";
+import { components, dilate } from "./morphology.js";
+import { above } from "./paper.js";
+import { crop, shrink } from "./planes.js";
 
 /**
  * @typedef {import("../strokes.js").Stroke} Stroke
  * @typedef {import("./arrays.js").Numbers} Numbers
+ * @typedef {import("./morphology.js").Components} Components
+ * @typedef {import("./planes.js").FloatPlane} InkMap
+ * @typedef {import("./planes.js").Plane} Plane
  *
  * @typedef {object} Box  A rectangle, y downwards; right and bottom are outside.
  * @property {number} left
@@ -35,7 +43,7 @@ import { drawGlyph, InputError } from "./ink.js";
  * @typedef {object} Span  Consecutive pieces of a word that may be one character.
  * @property {number} first  Its first piece.
  * @property {number} last  One past its last piece.
- * @property {Box} box  Where its ink is, in the unit of the strokes.
+ * @property {Box} box  Where its ink is, in the unit of the strokes, or in pixels.
  * @property {Uint8Array} glyph  Its ink alone, 28 × 28.
  * @property {number} logPrior  How well it is shaped for one character by geometry alone, nats.
  *
@@ -80,6 +88,10 @@ export const MAX_LINES = 500;
 /** The most pieces in a span. */
 export const MAX_PIECES = 5;
 
+/** A map with more pixels of ink than this is halved until it has fewer: its strokes are many pixels wide. */
+const MAX_INK_PIXELS = 4_000_000;
+/** A character is drawn from no more pixels than this on its longer side. */
+const CROP_PX = 160;
 /** About as many points are laid along strokes at most. */
 const MAX_POINTS = 300_000;
 /** Strokes less high are dots. */
@@ -119,6 +131,165 @@ const SPACE_ODDS = Math.log(0.2 / 0.8);
 const SLOPES = byMagnitude(Array.from({ length: 49 }, (_, at) => Math.tan((-12 + at * 0.5) * (Math.PI / 180))));
 // Summed up as NumPy does: of two that are as far from upright, the one that leans forward comes first.
 const SLANTS = byMagnitude(Array.from({ length: 17 }, (_, at) => -0.6 + at * (-0.6 + 0.1 + 0.6)));
+
+/**
+ * Finds the lines of a page.
+ *
+ * @param {InkMap} map  Without background, ruling and frames.
+ * @returns {Line[]}  From top to bottom, with boxes in pixels of the map; none where nothing looks like text.
+ * @throws {InputError}  It is more than is looked at: a pattern or noise, or several pages.
+ */
+export function fromInkMap(map) {
+  let ink = map;
+  let full = 1;
+  while (inkPixels(ink) > MAX_INK_PIXELS) {
+    ink = shrink(ink, Math.max(roundHalfEven(ink.width / 2), 1), Math.max(roundHalfEven(ink.height / 2), 1));
+    full *= 2;
+  }
+  const { width } = ink;
+  const cloud = cloudOf(ink);
+  if (cloud === null) return [];
+  const { pieces, plans } = segment(cloud, false);
+  const pieceAt = new Int32Array(ink.data.length).fill(-1);
+  pieces.forEach((piece, at) => (pieceAt[cloud.y[at] * width + cloud.x[at]] = piece));
+
+  /** @type {(first: number, last: number, box: Box) => Uint8Array} */
+  const draw = (first, last, { left, top, right, bottom }) => {
+    // The soft edge of ink lies around its pixels; that of another piece is left out.
+    const part = crop(ink, left - 1, top - 1, right + 1, bottom + 1);
+    const [cornerX, cornerY] = [Math.max(left - 1, 0), Math.max(top - 1, 0)];
+    const own = { ...part, data: new Uint8Array(part.data.length) };
+    const isTaken = new Uint8Array(part.data.length);
+    for (let y = 0, at = 0; y < part.height; y += 1) {
+      for (let x = 0; x < part.width; x += 1, at += 1) {
+        const piece = pieceAt[(cornerY + y) * width + cornerX + x];
+        if (piece >= first && piece < last) own.data[at] = 1;
+        else if (piece >= 0) isTaken[at] = 1;
+      }
+    }
+    const near = dilate(own, 3, 3).data;
+    for (let at = 0; at < near.length; at += 1) if (near[at] === 0 || isTaken[at] === 1) part.data[at] = 0;
+    const finer = Math.max(part.width, part.height) / CROP_PX;
+    if (finer <= 1) return drawInkMap(part);
+    const [across, down] = [part.width, part.height].map((side) => Math.max(roundHalfEven(side / finer), 1));
+    return drawInkMap(shrink(part, across, down));
+  };
+
+  const lines = lattice(cloud, pieces, plans, draw);
+  return full === 1 ? lines : lines.map((line) => enlarged(line, full));
+}
+
+/**
+ * Brings a line's boxes into a unit that is smaller.
+ *
+ * @param {Line} line
+ * @param {number} by
+ * @returns {Line}
+ */
+function enlarged(line, by) {
+  /** @type {(box: Box) => Box} */
+  const scaled = ({ left, top, right, bottom }) => ({
+    left: left * by,
+    top: top * by,
+    right: right * by,
+    bottom: bottom * by,
+  });
+  const words = line.words.map((word) => ({
+    ...word,
+    spans: word.spans.map((span) => ({ ...span, box: scaled(span.box) })),
+  }));
+  return { ...line, words, box: scaled(line.box) };
+}
+
+/** @param {InkMap} ink */
+function inkPixels({ data }) {
+  let count = 0;
+  for (let at = 0; at < data.length; at += 1) if (data[at] > 0.5) count += 1;
+  return count;
+}
+
+/**
+ * Gives the connected components that may be text as parts; null where there is none.
+ *
+ * @param {InkMap} ink
+ * @returns {Cloud | null}
+ */
+function cloudOf(ink) {
+  const mask = above(ink, 0.5);
+  const { width, height } = mask;
+  const found = components(mask);
+  const isLarge = Array.from(found.width, (across, label) => label > 0 && Math.max(across, found.height[label]) >= 3);
+  const large = placesOf(isLarge);
+  if (large.length === 0) return null;
+  // A stroke of w pixels has two pixels of outline for each w of area.
+  const outlined = outlinePixels(mask, found);
+  const pens = large.map((label) => (2 * found.area[label]) / outlined[label]);
+  const pen = Math.max(weightedQuantile(pens, picked(outlined, large), 0.5), 1);
+  // What is left of the page's edge, or of the table beside it, runs along the border of the map.
+  const boxes = Array.from(found.width, (across, label) => {
+    const [left, top] = [found.left[label], found.top[label]];
+    return { left, top, right: left + across, bottom: top + found.height[label] };
+  });
+  const text = textHeight(
+    large.map((label) => boxes[label]),
+    pen,
+  );
+  const number = new Int32Array(found.count).fill(-1);
+  let count = 0;
+  for (const label of large) {
+    const box = boxes[label];
+    const isOnBorder = box.left === 0 || box.top === 0 || box.right === width || box.bottom === height;
+    if (isOnBorder && (widthOf(box) > 8 * text || heightOf(box) > 4 * text)) continue;
+    number[label] = count;
+    count += 1;
+  }
+  if (count === 0) return null;
+  // The points of a part lie together, row by row.
+  const next = new Int32Array(count);
+  let points = 0;
+  for (const label of large) {
+    if (number[label] < 0) continue;
+    next[number[label]] = points;
+    points += found.area[label];
+  }
+  const [x, y, part] = [new Float64Array(points), new Float64Array(points), new Int32Array(points)];
+  for (let row = 0, at = 0; row < height; row += 1) {
+    for (let column = 0; column < width; column += 1, at += 1) {
+      const own = number[found.labels[at]];
+      if (own < 0) continue;
+      const place = next[own]++;
+      x[place] = column;
+      y[place] = row;
+      part[place] = own;
+    }
+  }
+  return { x, y, part, area: 1, pen, size: 1 };
+}
+
+/**
+ * Counts the pixels of each component that lie beside what is none of it.
+ *
+ * @param {Plane} mask
+ * @param {Components} found
+ * @returns {Int32Array}
+ */
+function outlinePixels({ data, width, height }, { count, labels }) {
+  const counts = new Int32Array(count);
+  for (let y = 0, at = 0; y < height; y += 1) {
+    for (let x = 0; x < width; x += 1, at += 1) {
+      if (data[at] === 0) continue;
+      const isInside =
+        x > 0 &&
+        y > 0 &&
+        x < width - 1 &&
+        y < height - 1 &&
+        data[at - 1] + data[at + 1] + data[at - width] + data[at + width] === 4 &&
+        data[at - width - 1] + data[at - width + 1] + data[at + width - 1] + data[at + width + 1] === 4;
+      if (!isInside) counts[labels[at]] += 1;
+    }
+  }
+  return counts;
+}
 
 /**
  * Finds the lines of what was drawn on a canvas: one character, a word or several lines.
@@ -1268,7 +1439,9 @@ function heightOf(box) {
  * @returns {Float64Array}
  */
 function picked(values, places) {
-  return Float64Array.from(places, (at) => values[at]);
+  const found = new Float64Array(places.length);
+  for (let at = 0; at < places.length; at += 1) found[at] = values[places[at]];
+  return found;
 }
 
 /**
@@ -1284,14 +1457,6 @@ function placesOf(flags) {
 /** @param {Numbers} values */
 function extent(values) {
   return greatest(values) - least(values);
-}
-
-/**
- * @param {number} x
- * @param {number} y
- */
-function hypot(x, y) {
-  return Math.sqrt(x * x + y * y);
 }
 
 /**

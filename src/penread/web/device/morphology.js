@@ -1,9 +1,10 @@
 // What is done to shapes: growing and wearing away, connected components, distances. As OpenCV does it, down to the
 // order in which it numbers components.
 
+import { higher, transpose } from "./planes.js";
+
 /**
  * @typedef {import("./planes.js").Plane} Plane
- * @typedef {import("./planes.js").FloatPlane} FloatPlane
  *
  * @typedef {object} Components  Label 0 is what lies around; its numbers mean nothing.
  * @property {number} count  With label 0.
@@ -23,29 +24,39 @@
  * @param {boolean} [isRound]
  * @returns {Plane}
  */
-export function lightest({ data, width, height }, side, isRound = false) {
+export function lightest(plane, side, isRound = false) {
+  const { data, width, height } = plane;
   const reach = side >> 1;
-  const found = new Uint8Array(data.length);
   if (!isRound) {
-    const across = new Uint8Array(data.length);
-    for (let y = 0; y < height; y += 1) slideMax(data, y * width, 1, width, reach, across);
-    for (let x = 0; x < width; x += 1) slideMax(across, x, width, height, reach, found);
-    return { data: found, width, height };
+    const across = windowsAcross(plane, reach)(reach);
+    const turned = transpose({ data: across, width, height });
+    return transpose({ ...turned, data: windowsAcross(turned, reach)(reach) });
   }
+  const found = new Uint8Array(data.length);
   // For each width that the ellipse has, the lightest across; then what its rows reach.
   /** @type {Map<number, number[]>} */
   const offsets = new Map();
   ellipse(side).forEach((half, row) => offsets.set(half, [...(offsets.get(half) ?? []), row - reach]));
-  const across = new Uint8Array(data.length);
+  const windows = windowsAcross(plane, reach);
   for (const [half, rows] of offsets) {
-    for (let y = 0; y < height; y += 1) slideMax(data, y * width, 1, width, half, across);
+    const across = windows(half);
     for (const offset of rows) {
-      const [from, to] = [Math.max(offset, 0) * width, Math.min(height + offset, height) * width];
-      const shift = -offset * width;
-      for (let at = from; at < to; at += 1) if (across[at] > found[at + shift]) found[at + shift] = across[at];
+      const count = (height - Math.abs(offset)) * width;
+      if (count > 0) raise(found, Math.max(-offset, 0) * width, across, Math.max(offset, 0) * width, count);
     }
   }
   return { data: found, width, height };
+}
+
+/**
+ * @param {Uint8Array} levels
+ * @param {number} start
+ * @param {Uint8Array} others  What they are raised to where they are lower.
+ * @param {number} from
+ * @param {number} count
+ */
+function raise(levels, start, others, from, count) {
+  for (let at = 0; at < count; at += 1) levels[start + at] = higher(levels[start + at], others[from + at]);
 }
 
 /**
@@ -57,8 +68,18 @@ export function lightest({ data, width, height }, side, isRound = false) {
  * @returns {Plane}
  */
 export function darkest(plane, side, isRound = false) {
-  const found = lightest({ ...plane, data: plane.data.map((level) => 255 - level) }, side, isRound);
-  return { ...found, data: found.data.map((level) => 255 - level) };
+  const found = lightest(negative(plane), side, isRound);
+  return negative(found);
+}
+
+/**
+ * @param {Plane} plane
+ * @returns {Plane}
+ */
+function negative({ data, width, height }) {
+  const other = new Uint8Array(data.length);
+  for (let at = 0; at < data.length; at += 1) other[at] = 255 - data[at];
+  return { data: other, width, height };
 }
 
 /**
@@ -74,37 +95,39 @@ function ellipse(side) {
   });
 }
 
-let before = new Uint8Array(0);
-let after = new Uint8Array(0);
-
 /**
- * Gives the highest value within reach of each place of a line; beyond its ends there is nothing.
+ * Gives what gives the highest value within reach of each place of its row; beyond its ends there is nothing.
  *
- * @param {Uint8Array} from
- * @param {number} start
- * @param {number} step
- * @param {number} count
- * @param {number} reach
- * @param {Uint8Array} into
+ * @param {Plane} plane
+ * @param {number} most  The furthest reach that will be asked for.
+ * @returns {(reach: number) => Uint8Array}  One after the other: they share their memory.
  */
-function slideMax(from, start, step, count, reach, into) {
-  const side = 2 * reach + 1;
-  const length = count + 2 * reach;
-  // The line in blocks as long as the reach to both sides: any window is the end of one and the beginning of the next.
-  if (before.length < length) [before, after] = [new Uint8Array(length), new Uint8Array(length)];
-  for (let at = 0; at < length; at += 1) {
-    const place = at - reach;
-    const value = place >= 0 && place < count ? from[start + place * step] : 0;
-    before[at] = at % side === 0 || value > before[at - 1] ? value : before[at - 1];
-    after[at] = value;
+function windowsAcross({ data, width, height }, most) {
+  // Rows with nothing at either end. From each place on, the highest of 1, 2, 4… places: two of these make any window.
+  const stride = width + 2 * most;
+  let last = new Uint8Array(stride * height);
+  for (let y = 0; y < height; y += 1) last.set(data.subarray(y * width, (y + 1) * width), y * stride + most);
+  const tables = [last];
+  for (let size = 1; 2 * size <= 2 * most + 1; size *= 2) {
+    const next = new Uint8Array(last.length);
+    const end = last.length - size;
+    next.set(last);
+    raise(next, 0, last, size, end);
+    tables.push((last = next));
   }
-  for (let at = length - 2; at >= 0; at -= 1) {
-    if ((at + 1) % side !== 0 && after[at + 1] > after[at]) after[at] = after[at + 1];
-  }
-  for (let place = 0; place < count; place += 1) {
-    const [one, other] = [after[place], before[place + side - 1]];
-    into[start + place * step] = one > other ? one : other;
-  }
+  const found = new Uint8Array(data.length);
+  return (reach) => {
+    const side = 2 * reach + 1;
+    const power = Math.floor(Math.log2(side));
+    const table = tables[power];
+    const off = side - 2 ** power;
+    for (let y = 0; y < height; y += 1) {
+      const from = y * stride + most - reach;
+      found.set(table.subarray(from, from + width), y * width);
+      raise(found, y * width, table, from + off, width);
+    }
+    return found;
+  };
 }
 
 /**
@@ -123,6 +146,7 @@ export function dilate({ data, width, height }, across, down, outside = 0) {
     const left = across >> 1;
     const right = across - 1 - left;
     for (let start = 0; start < data.length; start += width) {
+      if (outside === 0 && !data.subarray(start, start + width).includes(1)) continue;
       let count = 0;
       for (let x = 0; x < Math.min(right, width); x += 1) count += data[start + x];
       for (let x = 0; x < width; x += 1) {
@@ -138,12 +162,23 @@ export function dilate({ data, width, height }, across, down, outside = 0) {
   const below = down - 1 - above;
   const counts = new Int32Array(width);
   const found = new Uint8Array(data.length);
+  // How many rows within reach have anything.
+  let filled = 0;
+  /** @type {(row: number) => boolean} */
+  const isFilled = (row) => grown.subarray(row * width, (row + 1) * width).includes(1);
   for (let y = -below; y < height; y += 1) {
-    if (y + below < height) for (let x = 0, at = (y + below) * width; x < width; x += 1) counts[x] += grown[at + x];
+    if (y + below < height && isFilled(y + below)) {
+      filled += 1;
+      for (let x = 0, at = (y + below) * width; x < width; x += 1) counts[x] += grown[at + x];
+    }
     if (y < 0) continue;
-    if (y > above) for (let x = 0, at = (y - above - 1) * width; x < width; x += 1) counts[x] -= grown[at + x];
-    const isAtEdge = outside === 1 && (y < above || y + below >= height);
-    for (let x = 0; x < width; x += 1) if (counts[x] > 0 || isAtEdge) found[y * width + x] = 1;
+    if (y > above && isFilled(y - above - 1)) {
+      filled -= 1;
+      for (let x = 0, at = (y - above - 1) * width; x < width; x += 1) counts[x] -= grown[at + x];
+    }
+    const start = y * width;
+    if (outside === 1 && (y < above || y + below >= height)) found.fill(1, start, start + width);
+    else if (filled > 0) for (let x = 0; x < width; x += 1) if (counts[x] > 0) found[start + x] = 1;
   }
   return { data: found, width, height };
 }

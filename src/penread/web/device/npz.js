@@ -101,7 +101,8 @@ function entries(view) {
  * @returns {Promise<Uint8Array>}
  */
 async function inflate(bytes) {
-  const stream = new Blob([/** @type {BlobPart} */ (bytes)]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
+  const deflated = new Blob([/** @type {BlobPart} */ (bytes)]).stream();
+  const stream = deflated.pipeThrough(new DecompressionStream("deflate-raw"));
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
@@ -121,12 +122,15 @@ function readNpy(bytes, name) {
   const type = /'descr': '([^']+)'/.exec(header)?.[1] ?? "";
   const shape = /'shape': \(([^)]*)\)/.exec(header)?.[1];
   const Type = TYPES.get(type);
-  if (bytes[0] !== 0x93 || !header.startsWith("NUMPY", 1) || shape === undefined) throw new NpzError(`${name} is no array`);
+  // What browsers call latin1 has another character for the first byte.
+  const isArray = bytes[0] === 0x93 && header.startsWith("NUMPY", 1);
+  if (!isArray || shape === undefined) throw new NpzError(`${name} is no array`);
   if (Type === undefined || header.includes("'fortran_order': True")) {
     throw new NpzError(`${name} is an array of a kind that isn't read: ${type}`);
   }
   const sides = shape.split(",").filter((side) => side.trim() !== "").map(Number);
   const values = new Type(bytes.slice(start).buffer);
-  if (values.length !== sides.reduce((product, side) => product * side, 1)) throw new NpzError(`${name} is incomplete`);
+  const count = sides.reduce((product, side) => product * side, 1);
+  if (values.length !== count) throw new NpzError(`${name} is incomplete`);
   return { shape: sides, values };
 }

@@ -1,13 +1,12 @@
 // Ink from paper: a picture becomes a map of ink, whatever the paper, the pen, the light and the camera were. A port of
 // penread/paper.py, function by function, which says more of why.
 
-import { argmax, mean, median, quantiles, roundHalfEven, unique } from "./arrays.js";
+import { argmax, mean, median, roundHalfEven, unique } from "./arrays.js";
 import { components, darkest, dilate, distancesWithin, erode, lightest, openAcross } from "./morphology.js";
 import {
   boxBlur,
   crop,
-  linearPlaces,
-  linearRow,
+  linearRows,
   medianBlur,
   resizeLinear,
   resizeNearest,
@@ -29,10 +28,6 @@ import { largestHull } from "./sheet.js";
  * @typedef {object} Paper  Its level at every place.
  * @property {Plane[]} planes  For each channel, on a smaller picture.
  * @property {boolean} isEven  Whether it is the same at every place.
- *
- * @typedef {object} Found  What was found on a picture.
- * @property {InkMap} ink
- * @property {Paper} paper
  */
 
 // Ink must differ from paper by this much, of 255; JPEG noise and the grain of paper differ by less.
@@ -190,12 +185,14 @@ function inOneChannel(picture) {
  */
 function findInk(given, widestStroke) {
   const picture = darkOnLight(inOneChannel(given));
-  const paper = findPaper(picture, widestStroke);
+  const small = shrunk(picture, PAPER_PX);
+  const grainless = Math.max(small[0].width, small[0].height) > 2 * 5 ? small.map((each) => medianBlur(each, 3)) : small;
+  const paper = findPaper(grainless, widestStroke);
   const ink = darker(picture, paper);
   if (ink === null || extent(paper.planes.flatMap(({ data }) => [least(data), most(data)])) < EVEN_LIGHT) return ink;
   // Once the pen is known, shadows can be followed up to their edge.
   const pen = strokeWidth(ink) / Math.max(ink.width, ink.height);
-  return 4 * pen < widestStroke ? darker(picture, findPaper(picture, 4 * pen)) : ink;
+  return 4 * pen < widestStroke ? darker(picture, findPaper(grainless, 4 * pen)) : ink;
 }
 
 /**
@@ -210,12 +207,12 @@ function darker({ width, height, channels }, { planes, isEven }) {
   const threshold = Math.max(otsu(contrast), MIN_CONTRAST / 2);
   const { sample, greatest } = smoothSample(contrast, width, height);
   // A sample will do. The lower part of its levels is paper, however much ink there is.
-  const [low, middle] = quantiles(sample, [0.02, 0.15]);
+  const [low, middle] = [0.02, 0.15].map((share) => sortedQuantile(sample, share));
   // In a normal distribution these are 1.02 standard deviations apart; the grain of paper alone goes this far.
   const grain = (GRAINS * (middle - low)) / 1.02;
   // The paper was taken for as light as its lightest grain.
   const below = sample.filter((level) => level <= threshold);
-  const paperAt = Math.fround(below.length > 0 ? median(below) : 0);
+  const paperAt = Math.fround(below.length > 0 ? sortedQuantile(below, 0.5) : 0);
   let [count, highest] = [0, -Infinity];
   for (let at = 0; at < contrast.length; at += 1) {
     contrast[at] -= paperAt;
@@ -227,8 +224,7 @@ function darker({ width, height, channels }, { planes, isEven }) {
   for (let at = 0, place = 0; at < contrast.length; at += 1) if (contrast[at] > threshold) inked[place++] = contrast[at];
   const full = Math.fround(sortedQuantile(inked.sort(), 0.9));
   for (let at = 0; at < contrast.length; at += 1) {
-    const part = contrast[at] / full;
-    contrast[at] = part < 0 ? 0 : part > 1 ? 1 : part;
+    contrast[at] = Math.min(Math.max(contrast[at] / full, 0), 1);
   }
   return { data: contrast, width, height };
 }
@@ -244,26 +240,35 @@ function darker({ width, height, channels }, { planes, isEven }) {
  */
 function contrastOf({ width, height, channels }, planes, isEven) {
   const light = Float32Array.from({ length: 256 }, (_, level) => 255 / Math.max(level, DARKEST_PAPER));
-  const [across, down] = [linearPlaces(planes[0].width, width), linearPlaces(planes[0].height, height)];
+  const rows = planes.map((plane) => linearRows(plane, width, height));
   const papers = planes.map(({ data }) => new Uint8Array(width).fill(data[0]));
   const contrast = new Float32Array(width * height);
   for (let row = 0; row < height; row += 1) {
-    const start = row * width;
-    channels.forEach((levels, channel) => {
-      const paper = papers[channel];
-      if (!isEven) linearRow(planes[channel], across, down, row, paper);
-      for (let x = 0; x < width; x += 1) {
-        const difference = paper[x] - levels[start + x];
-        if (difference <= 0) continue;
-        const part = difference * light[paper[x]];
-        contrast[start + x] += channels.length > 1 ? part * part : part;
-      }
-    });
-    if (channels.length > 1) {
-      for (let at = start; at < start + width; at += 1) contrast[at] = Math.sqrt(contrast[at] / 3);
+    const own = contrast.subarray(row * width, (row + 1) * width);
+    for (let channel = 0; channel < channels.length; channel += 1) {
+      if (!isEven) rows[channel](row, papers[channel]);
+      addContrast(own, papers[channel], channels[channel], row * width, light, channels.length > 1);
     }
+    if (channels.length > 1) for (let x = 0; x < width; x += 1) own[x] = Math.sqrt(own[x] / 3);
   }
   return contrast;
+}
+
+/**
+ * @param {Float32Array} contrast  Of a row.
+ * @param {Uint8Array} paper  Of the same row.
+ * @param {Uint8Array} levels  Of the picture.
+ * @param {number} start  Of the row.
+ * @param {Float32Array} light  255 by each level of paper.
+ * @param {boolean} isSquared
+ */
+function addContrast(contrast, paper, levels, start, light, isSquared) {
+  for (let x = 0; x < contrast.length; x += 1) {
+    const difference = paper[x] - levels[start + x];
+    // 0 for what is lighter than the paper: without a branch, which processors guess wrong in grain.
+    const part = (difference & ~(difference >> 31)) * light[paper[x]];
+    contrast[x] += isSquared ? part * part : part;
+  }
 }
 
 /**
@@ -386,17 +391,16 @@ function below(levels) {
 /**
  * Estimates the level of the paper at every place: the picture with its dark strokes closed.
  *
- * @param {Picture} picture
+ * @param {Plane[]} small  The channels of the picture, shrunk to `PAPER_PX`.
  * @param {number} widestStroke
  * @returns {Paper}
  */
-function findPaper(picture, widestStroke) {
-  const small = shrunk(picture, PAPER_PX);
+function findPaper(small, widestStroke) {
   const side = Math.max(small[0].width, small[0].height);
   const reach = Math.max(Math.floor(side * widestStroke), 3) | 1;
   // Discs follow the edge of a shadow however it runs; large ones take long.
   const isRound = reach <= LARGEST_DISC_PX;
-  const lit = small.map((plane) => lightest(side > 2 * 5 ? medianBlur(plane, 3) : plane, reach, isRound));
+  const lit = small.map((plane) => lightest(plane, reach, isRound));
   if (lit.every(({ data }) => data.every((level) => level === data[0]))) return { planes: lit, isEven: true };
   const planes = lit.map((plane) => {
     const smooth = boxBlur(darkest(plane, reach, isRound), (reach >> 2) | 1);
@@ -426,7 +430,11 @@ function shrunk({ width, height, channels }, longestPx) {
  * @param {Float32Array} levels
  */
 function otsu(levels) {
-  const [low, high] = [least(levels), most(levels)];
+  let [low, high] = [Infinity, -Infinity];
+  for (let at = 0; at < levels.length; at += 1) {
+    if (levels[at] < low) low = levels[at];
+    if (levels[at] > high) high = levels[at];
+  }
   if (high <= low) return low;
   const scale = Math.fround(255 / (high - low));
   const counts = new Float64Array(256);
@@ -663,7 +671,7 @@ export function strokeWidth({ data, width, height }) {
  * Takes away printed boxes and combs of boxes that something is written in, and empty ones of the same height. A box
  * with nothing in it, by itself, may be a character.
  *
- * @param {InkMap} ink
+ * @param {InkMap} ink  Is changed.
  * @returns {InkMap}
  */
 function withoutBoxes(ink) {
@@ -678,7 +686,6 @@ function withoutBoxes(ink) {
     return Math.min(across, down) >= 16 && found.area[label] <= 0.5 * areaOf(label) && !isPaper;
   }).sort((one, other) => areaOf(other) - areaOf(one));
   if (maybe.length === 0) return ink;
-  const kept = { ...ink, data: ink.data.slice() };
   /** @type {{ down: number, label: number, inside: InkMap }[]} */
   const empty = [];
   const heights = [];
@@ -694,22 +701,22 @@ function withoutBoxes(ink) {
     const frame = findFrame({ data: own, width: across, height: down }, band);
     if (frame === null) continue;
     const walls = dilate(frame, 3, 3).data;
-    const inside = crop(kept, left, top, left + across, top + down);
+    const inside = crop(ink, left, top, left + across, top + down);
     for (let at = 0; at < walls.length; at += 1) if (walls[at] === 1) inside.data[at] = 0;
     const core = crop(inside, band, band, across - band, down - band);
     if (heightOf(core.data, core.width, HALF) < LEAST_HEIGHT * down) {
       empty.push({ down, label, inside });
     } else {
-      lay(kept, inside, left, top, (_, level) => level);
+      lay(ink, inside, left, top, (_, level) => level);
       heights.push(down);
     }
   }
   for (const { down, label, inside } of empty) {
     if (heights.some((other) => Math.abs(down - other) <= 0.2 * other)) {
-      lay(kept, inside, found.left[label], found.top[label], Math.min);
+      lay(ink, inside, found.left[label], found.top[label], Math.min);
     }
   }
-  return kept;
+  return ink;
 }
 
 /**

@@ -85,7 +85,7 @@ export function shrink(strips, width, height, longestPx) {
   const columns = edgesOf(width, across);
   const rows = edgesOf(height, down);
   const data = new Uint8ClampedArray(4 * across * down);
-  // Colours weigh as much as they show. A pixel may count for two rows, where its middle lies between them.
+  // Colours weigh as much as they show.
   const own = new Float64Array(4 * across);
   const sums = new Float64Array(4 * across);
   let [y, row, counted] = [0, 0, 0];
@@ -159,11 +159,18 @@ function finish(sums, counted, data, start) {
  */
 function edgesOf(from, to) {
   const scale = from / to;
-  const places = Array.from({ length: to }, (_, place) => (place + 0.5) * scale);
-  return {
-    from: Int32Array.from(places, (middle) => Math.max(Math.floor(middle - scale / 2 + 0.5), 0)),
-    to: Int32Array.from(places, (middle) => Math.min(Math.floor(middle + scale / 2 + 0.5), from)),
-  };
+  const edges = { from: new Int32Array(to), to: new Int32Array(to) };
+  for (let place = 0; place < to; place += 1) {
+    const middle = (place + 0.5) * scale;
+    let first = Math.max(Math.floor(middle - scale / 2 + 0.5), 0);
+    let last = Math.min(Math.floor(middle + scale / 2 + 0.5), from) - 1;
+    // Pillow's doubt where a pixel's middle lies on an edge.
+    if (first < last && (first + 0.5 - middle) * (1 / scale) <= -0.5) first += 1;
+    if (first < last && (last + 0.5 - middle) * (1 / scale) > 0.5) last -= 1;
+    edges.from[place] = first;
+    edges.to[place] = last + 1;
+  }
+  return edges;
 }
 
 /**

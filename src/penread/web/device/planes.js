@@ -21,11 +21,15 @@ import { roundHalfEven } from "./arrays.js";
  *
  * @typedef {object} Linear  Places between two others.
  * @property {Int32Array} before  The place before, or at.
- * @property {Float64Array} part  How much of the next place there is.
+ * @property {Int32Array} part  How much of the next place there is, `ONE` for all.
  */
 
 /** Weights that are less are left out, as in OpenCV. */
 const LEAST_WEIGHT = 1e-3;
+// Between two levels is reckoned in whole numbers, as OpenCV does: bits of a part along one axis, and along both.
+const ONE = 1 << 11;
+const ALL_BITS = 22;
+const HALF_OF_ALL = 1 << (ALL_BITS - 1);
 /** The bend of the cubic curves: OpenCV's and Pillow's. */
 const CUBIC = -0.75;
 const PILLOW_CUBIC = -0.5;
@@ -40,7 +44,8 @@ const PILLOW_CUBIC = -0.5;
  * @returns {P}
  */
 export function shrink(plane, width, height) {
-  return resample(plane, areaTaps(plane.width, width), areaTaps(plane.height, height));
+  const [across, down] = [areaTaps(plane.width, width), areaTaps(plane.height, height)];
+  return resample(plane, across, down, addUpRow);
 }
 
 /**
@@ -52,7 +57,7 @@ export function shrink(plane, width, height) {
  * @returns {FloatPlane}
  */
 export function enlarge(plane, width, height) {
-  return resample(plane, cubicTaps(plane.width, width), cubicTaps(plane.height, height));
+  return resample(plane, cubicTaps(plane.width, width), cubicTaps(plane.height, height), weighRow);
 }
 
 /**
@@ -66,7 +71,8 @@ export function enlarge(plane, width, height) {
  * @returns {FloatPlane}
  */
 export function show(plane, { left, top, right, bottom }, width, height) {
-  return resample(plane, boxTaps(left, right, plane.width, width), boxTaps(top, bottom, plane.height, height));
+  const [across, down] = [boxTaps(left, right, plane.width, width), boxTaps(top, bottom, plane.height, height)];
+  return resample(plane, across, down, weighRow);
 }
 
 /**
@@ -74,9 +80,10 @@ export function show(plane, { left, top, right, bottom }, width, height) {
  * @param {P} plane
  * @param {Taps} across
  * @param {Taps} down
+ * @param {typeof weighRow} addRow
  * @returns {P}
  */
-function resample(plane, across, down) {
+function resample(plane, across, down, addRow) {
   const [width, height] = [across.starts.length - 1, down.starts.length - 1];
   const isBytes = plane.data instanceof Uint8Array;
   const data = isBytes ? new Uint8Array(width * height) : new Float32Array(width * height);
@@ -93,7 +100,7 @@ function resample(plane, across, down) {
       const own = rows[source % most];
       if (rowOf[source % most] !== source) {
         rowOf[source % most] = source;
-        acrossRow(plane.data, source * plane.width, across, own);
+        addRow(plane.data, source * plane.width, across, own);
       }
       const weight = down.weights[tap];
       for (let column = 0; column < width; column += 1) total[column] += weight * own[column];
@@ -114,11 +121,30 @@ function resample(plane, across, down) {
  * @param {Taps} across
  * @param {Float64Array} into
  */
-function acrossRow(data, start, { starts, sources, weights }, into) {
+function weighRow(data, start, { starts, sources, weights }, into) {
   for (let column = 0; column < into.length; column += 1) {
     let total = 0;
     for (let tap = starts[column]; tap < starts[column + 1]; tap += 1) total += weights[tap] * data[start + sources[tap]];
     into[column] = total;
+  }
+}
+
+/**
+ * Does the same where all sources of a place lie side by side, and all but the outer ones weigh the same.
+ *
+ * @param {Uint8Array | Float32Array} data
+ * @param {number} start  Of the row.
+ * @param {Taps} across
+ * @param {Float64Array} into
+ */
+function addUpRow(data, start, { starts, sources, weights }, into) {
+  for (let column = 0; column < into.length; column += 1) {
+    const [first, last] = [starts[column], starts[column + 1] - 1];
+    const [from, to] = [start + sources[first], start + sources[last]];
+    let total = 0;
+    for (let at = from + 1; at < to; at += 1) total += data[at];
+    if (to > from) total = total * weights[first + 1] + data[to] * weights[last];
+    into[column] = total + data[from] * weights[first];
   }
 }
 
@@ -219,37 +245,40 @@ function gather(count, each) {
  * @param {number} to
  * @returns {Linear}
  */
-export function linearPlaces(from, to) {
-  const [before, part] = [new Int32Array(to), new Float64Array(to)];
+function linearPlaces(from, to) {
+  const [before, part] = [new Int32Array(to), new Int32Array(to)];
   for (let place = 0; place < to; place += 1) {
     const at = Math.min(Math.max(((place + 0.5) * from) / to - 0.5, 0), from - 1);
     before[place] = Math.floor(at);
-    part[place] = at - before[place];
+    part[place] = roundHalfEven((at - before[place]) * ONE);
   }
   return { before, part };
 }
 
 /**
- * Gives one row of a plane that is resized along straight lines.
+ * Gives what gives the rows of a plane that is resized along straight lines.
  *
  * @param {Plane} plane
- * @param {Linear} across
- * @param {Linear} down
- * @param {number} row
- * @param {Uint8Array} into
+ * @param {number} width
+ * @param {number} height
+ * @returns {(row: number, into: Uint8Array) => void}
  */
-export function linearRow({ data, width, height }, across, down, row, into) {
-  const above = down.before[row] * width;
-  const below = Math.min(down.before[row] + 1, height - 1) * width;
-  const lower = down.part[row];
-  for (let column = 0; column < into.length; column += 1) {
-    const left = across.before[column];
-    const right = left + 1 < width ? left + 1 : left;
-    const part = across.part[column];
-    const upper = data[above + left] + (data[above + right] - data[above + left]) * part;
-    const under = data[below + left] + (data[below + right] - data[below + left]) * part;
-    into[column] = upper + (under - upper) * lower + 0.5;
-  }
+export function linearRows({ data, width: from, height: fromHeight }, width, height) {
+  const [across, down] = [linearPlaces(from, width), linearPlaces(fromHeight, height)];
+  // Between two rows; the last column goes on.
+  const between = new Int32Array(from + 1);
+  return (row, into) => {
+    const above = down.before[row] * from;
+    const below = Math.min(down.before[row] + 1, fromHeight - 1) * from;
+    const part = down.part[row];
+    for (let x = 0; x < from; x += 1) between[x] = data[above + x] * (ONE - part) + data[below + x] * part;
+    between[from] = between[from - 1];
+    const { before, part: right } = across;
+    for (let x = 0; x < width; x += 1) {
+      const left = between[before[x]];
+      into[x] = (Math.imul(left, ONE) + Math.imul(between[before[x] + 1] - left, right[x]) + HALF_OF_ALL) >> ALL_BITS;
+    }
+  };
 }
 
 /**
@@ -262,10 +291,8 @@ export function linearRow({ data, width, height }, across, down, row, into) {
  */
 export function resizeLinear(plane, width, height) {
   const data = new Uint8Array(width * height);
-  const [across, down] = [linearPlaces(plane.width, width), linearPlaces(plane.height, height)];
-  for (let row = 0; row < height; row += 1) {
-    linearRow(plane, across, down, row, data.subarray(row * width, (row + 1) * width));
-  }
+  const give = linearRows(plane, width, height);
+  for (let row = 0; row < height; row += 1) give(row, data.subarray(row * width, (row + 1) * width));
   return { data, width, height };
 }
 
@@ -279,12 +306,14 @@ export function resizeLinear(plane, width, height) {
  */
 export function resizeNearest(plane, width, height) {
   const data = new Uint8Array(width * height);
+  // Rounded twice, as OpenCV does it.
+  const [scaleX, scaleY] = [1 / (width / plane.width), 1 / (height / plane.height)];
   const columns = new Int32Array(width);
   for (let column = 0; column < width; column += 1) {
-    columns[column] = Math.min(Math.floor((column * plane.width) / width), plane.width - 1);
+    columns[column] = Math.min(Math.floor(column * scaleX), plane.width - 1);
   }
   for (let row = 0; row < height; row += 1) {
-    const start = Math.min(Math.floor((row * plane.height) / height), plane.height - 1) * plane.width;
+    const start = Math.min(Math.floor(row * scaleY), plane.height - 1) * plane.width;
     for (let column = 0; column < width; column += 1) data[row * width + column] = plane.data[start + columns[column]];
   }
   return { data, width, height };
@@ -297,7 +326,9 @@ export function resizeNearest(plane, width, height) {
  * @param {number} side  Odd.
  * @returns {Plane}
  */
-export function medianBlur({ data, width, height }, side) {
+export function medianBlur(plane, side) {
+  if (side === 3) return medianOfNine(plane);
+  const { data, width, height } = plane;
   const reach = side >> 1;
   const half = (side * side) >> 1;
   const blurred = new Uint8Array(data.length);
@@ -317,11 +348,12 @@ export function medianBlur({ data, width, height }, side) {
         const gone = Math.max(x - 1 - reach, 0);
         const come = Math.min(x + reach, width - 1);
         for (let down = 0; down < side; down += 1) {
-          const [old, young] = [data[rows[down] + gone], data[rows[down] + come]];
+          const old = data[rows[down] + gone];
+          const young = data[rows[down] + come];
           counts[old] -= 1;
           counts[young] += 1;
-          if (old < median) below -= 1;
-          if (young < median) below += 1;
+          // 1 for those that are below.
+          below += ((young - median) >>> 31) - ((old - median) >>> 31);
         }
       }
       while (below > half) below -= counts[(median -= 1)];
@@ -330,6 +362,68 @@ export function medianBlur({ data, width, height }, side) {
     }
   }
   return { data: blurred, width, height };
+}
+
+/**
+ * @param {Plane} plane
+ * @returns {Plane}
+ */
+function medianOfNine({ data, width, height }) {
+  const blurred = new Uint8Array(data.length);
+  // Of each column of three the lowest, the middle and the highest, with a column more at either end.
+  const [lows, middles, highs] = [0, 1, 2].map(() => new Uint8Array(width + 2));
+  for (let y = 0; y < height; y += 1) {
+    const own = y * width;
+    const above = Math.max(y - 1, 0) * width;
+    const below = Math.min(y + 1, height - 1) * width;
+    for (let x = -1; x <= width; x += 1) {
+      const column = x < 0 ? 0 : x < width ? x : width - 1;
+      const one = data[above + column];
+      const two = data[own + column];
+      const three = data[below + column];
+      const low = lower(one, two);
+      const high = higher(one, two);
+      lows[x + 1] = lower(low, three);
+      highs[x + 1] = higher(high, three);
+      middles[x + 1] = higher(low, lower(high, three));
+    }
+    // The median of nine lies between the highest of the lows, the middle of the middles and the lowest of the highs.
+    for (let x = 0; x < width; x += 1) {
+      const low = higher(higher(lows[x], lows[x + 1]), lows[x + 2]);
+      const high = lower(lower(highs[x], highs[x + 1]), highs[x + 2]);
+      blurred[own + x] = middleOf(low, middleOf(middles[x], middles[x + 1], middles[x + 2]), high);
+    }
+  }
+  return { data: blurred, width, height };
+}
+
+/**
+ * @param {number} one
+ * @param {number} two
+ * @param {number} three
+ */
+function middleOf(one, two, three) {
+  return higher(lower(one, two), lower(higher(one, two), three));
+}
+
+/**
+ * Gives the higher of two levels, without a branch that a processor would guess wrong in every other pixel.
+ *
+ * @param {number} one
+ * @param {number} other
+ */
+export function higher(one, other) {
+  const by = one - other;
+  return one - (by & (by >> 31));
+}
+
+/**
+ * @param {number} one
+ * @param {number} other
+ */
+function lower(one, other) {
+  const by = one - other;
+  return other + (by & (by >> 31));
 }
 
 /**

@@ -232,7 +232,8 @@ export function nextTurn() {
  */
 export function bestOf(logProbs, answers, topK) {
   return answers
-    .map((char, column) => ({ char, confidence: Math.exp(logProbs[column]) }))
+    // Sums of many probabilities come out a rounding error above 1.
+    .map((char, column) => ({ char, confidence: Math.min(Math.exp(logProbs[column]), 1) }))
     .sort((one, other) => other.confidence - one.confidence)
     .slice(0, topK);
 }

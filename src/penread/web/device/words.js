@@ -1,10 +1,11 @@
-// Reads what was drawn as text: lines, words, characters, as penread.Recognizer.read does with ink.
+// Reads what was drawn, or written on a page, as text: lines, words, characters, as penread.Recognizer.read does.
 
 import { greatest, least } from "./arrays.js";
 import { select } from "./charset.js";
 import { decode, glyphsOf } from "./context.js";
-import { fromStrokes } from "./lines.js";
-import { findDoubt, KINDS, toVerdict } from "./recognizer.js";
+import { fromInkMap, fromStrokes } from "./lines.js";
+import { page } from "./paper.js";
+import { findDoubt, KINDS, nextTurn, toVerdict } from "./recognizer.js";
 
 /**
  * @typedef {import("../reading.js").Character} Character
@@ -12,9 +13,22 @@ import { findDoubt, KINDS, toVerdict } from "./recognizer.js";
  * @typedef {import("../strokes.js").Stroke} Stroke
  * @typedef {import("./context.js").Read} Read
  * @typedef {import("./language.js").Language} Language
+ * @typedef {import("./lines.js").Box} Box
+ * @typedef {import("./lines.js").Line} Line
+ * @typedef {import("./picture.js").Decoded} Decoded
  * @typedef {import("./recognizer.js").Recognizer} Recognizer
+ *
+ * @typedef {object} HowToRead
+ * @property {string | null} [charset]  The characters allowed, see charset.js; null for all.
+ * @property {number} [topK]  The most candidates to give for each character.
+ * @property {boolean} [context]  Whether words are read as a whole, which takes a language.
+ * @property {number | null} [unclearAbove]  When to reject, see `Recognizer.predict`. Null takes the model's own
+ *   threshold; in a line, where most ink is characters, only what is far less likely to be one is rejected.
+ * @property {AbortSignal | null} [signal]  Gives up, with its reason.
  */
 
+/** A page is looked at in no more pixels than this on its longer side. */
+export const PAGE_PX = 2600;
 /** Stands in a text for a character that was rejected. */
 export const REJECTED_CHAR = "\u{FFFD}";
 
@@ -30,48 +44,92 @@ const ODDS_IN_LINE = 200;
  * @param {readonly Stroke[]} strokes
  * @param {Recognizer} recognizer
  * @param {Language | null} language  What is known of words; without, each character is read by itself.
- * @param {object} [options]
- * @param {string | null} [options.charset]  The characters allowed, see charset.js; null for all.
- * @param {number} [options.topK]  The most candidates to give for each character.
- * @param {boolean} [options.context]  Whether words are read as a whole, which takes a language.
- * @param {number | null} [options.unclearAbove]  When to reject, see `Recognizer.predict`. Null takes the model's own
- *   threshold; in a line, where most ink is characters, only what is far less likely to be one is rejected.
+ * @param {HowToRead} [how]
  * @returns {Promise<TextAnswer>}  With boxes in the unit of the strokes.
  * @throws {import("./ink.js").InputError | import("./charset.js").CharsetError}
  */
-export async function readText(
-  strokes,
+export async function readText(strokes, recognizer, language, how = {}) {
+  select(recognizer.info.chars, how.charset); // Refuses a charset that the model can't read, before anything is read.
+  return readLines(fromStrokes(strokes), sizeOf(strokes), [1, 1], recognizer, language, how);
+}
+
+/**
+ * Reads all that is written on a page.
+ *
+ * @param {Decoded} picture  A photograph or scan of it.
+ * @param {Recognizer} recognizer
+ * @param {Language | null} language  As `readText` takes it.
+ * @param {HowToRead} [how]
+ * @returns {Promise<TextAnswer>}  With boxes in pixels of the upright picture.
+ * @throws {import("./ink.js").InputError | import("./charset.js").CharsetError}
+ */
+export async function readPage(picture, recognizer, language, how = {}) {
+  select(recognizer.info.chars, how.charset);
+  const shown = picture.shrunk(PAGE_PX);
+  const { width, height } = picture;
+  const ink = page(shown);
+  await nextTurn();
+  how.signal?.throwIfAborted();
+  const found = ink === null ? [] : fromInkMap(ink);
+  // Pictures have whole pixels: the shorter side is shrunk by a little more or less than the longer one.
+  const scale = /** @type {const} */ ([width / shown.width, height / shown.height]);
+  return readLines(found, { width, height }, scale, recognizer, language, how);
+}
+
+/**
+ * Reads lines that were found.
+ *
+ * @param {Line[]} found
+ * @param {{ width: number, height: number }} size  Of all, in the unit of the answer.
+ * @param {readonly [x: number, y: number]} scale  What brings boxes into that unit.
+ * @param {Recognizer} recognizer
+ * @param {Language | null} language
+ * @param {HowToRead} how
+ * @returns {Promise<TextAnswer>}
+ */
+async function readLines(
+  found,
+  size,
+  scale,
   recognizer,
   language,
-  { charset = null, topK = 5, context = true, unclearAbove = null } = {},
+  { charset = null, topK = 5, context = true, unclearAbove = null, signal = null },
 ) {
-  const { chars } = recognizer.info;
-  select(chars, charset); // Refuses a charset that the model can't read, before anything is read.
   const limit = recognizer.limit(unclearAbove);
-  const found = fromStrokes(strokes);
   const spans = found.flatMap(({ words }) => words.flatMap((word) => word.spans));
-  const { logits, kinds } = await recognizer.score(glyphsOf(spans), spans.length);
+  const { logits, kinds } = await recognizer.score(glyphsOf(spans), spans.length, signal);
+  const { chars } = recognizer.info;
   const read = decode(found, logits, kinds, chars, { charset, language: context ? language : null, topK });
   const lines = found.map(({ box }, at) => {
     const isAlone = unclearAbove !== null || read[at].flat().length < 2;
     const inLine = isAlone ? limit : amongCharacters(limit);
-    const words = read[at].map((word) => word.map((each) => toCharacter(each, kinds, inLine)));
+    const words = read[at].map((word) => word.map((each) => toCharacter(each, kinds, inLine, scale)));
     const text = words.map((word) => word.map(({ char }) => char ?? REJECTED_CHAR).join("")).join(" ");
-    return { text, box, characters: words.flat() };
+    return { text, box: scaled(box, scale), characters: words.flat() };
   });
   const text = lines.map((line) => line.text).join("\n");
-  return { kind: "text", text, lines, ...sizeOf(strokes), model: recognizer.model() };
+  return { kind: "text", text, lines, ...size, model: recognizer.model() };
 }
 
 /**
  * @param {Read} read
  * @param {Float64Array} kinds  Of all spans.
  * @param {number} limit
+ * @param {readonly [x: number, y: number]} scale
  * @returns {Character}
  */
-function toCharacter({ span, row, candidates }, kinds, limit) {
+function toCharacter({ span, row, candidates }, kinds, limit, scale) {
   const own = kinds.subarray(row * KINDS, (row + 1) * KINDS);
-  return { ...toVerdict(candidates, Math.exp(own[0]), findDoubt(span.glyph, own, limit)), box: span.box };
+  return { ...toVerdict(candidates, Math.exp(own[0]), findDoubt(span.glyph, own, limit)), box: scaled(span.box, scale) };
+}
+
+/**
+ * @param {Box} box
+ * @param {readonly [x: number, y: number]} scale
+ * @returns {Box}
+ */
+function scaled({ left, top, right, bottom }, [x, y]) {
+  return { left: left * x, top: top * y, right: right * x, bottom: bottom * y };
 }
 
 /**

@@ -1,13 +1,17 @@
 // Reads in a thread of its own, so that the pen never waits. It fetches ONNX Runtime and the model when it is first
 // asked, and the model of English when it first reads words. device.js is the page's side of it.
 
-import { TOP_K } from "../reading.js";
+import { charactersOf, TOP_K } from "../reading.js";
 import { isText, mayBeText } from "../several.js";
 import { CharsetError } from "./charset.js";
+import { blankGlyph } from "./glyph.js";
 import { InputError } from "./ink.js";
+import { fromInkMap } from "./inkmap.js";
 import { readLanguage } from "./language.js";
+import { character } from "./paper.js";
+import { decode, PictureError } from "./picture.js";
 import { nextTurn, Recognizer } from "./recognizer.js";
-import { readText } from "./words.js";
+import { readPage, readText } from "./words.js";
 
 /**
  * @typedef {import("../reading.js").Answer} Answer
@@ -15,12 +19,14 @@ import { readText } from "./words.js";
  * @typedef {import("../reading.js").Failure} Failure
  * @typedef {import("../strokes.js").Stroke} Stroke
  * @typedef {import("./language.js").Language} Language
+ * @typedef {import("./picture.js").Decoded} Decoded
  *
  * @typedef {{ id: number, type: "load" }} LoadRequest
  * @typedef {{ id: number, type: "recognize", strokes: Stroke[], charset: string | null }} RecognizeRequest
- * @typedef {{ id: number, type: "explain", strokes: Stroke[], charset: string | null, char: string | null }
+ * @typedef {{ id: number, type: "recognizePicture", picture: Blob, charset: string | null }} PictureRequest
+ * @typedef {{ id: number, type: "explain", source: Stroke[] | Blob, charset: string | null, char: string | null }
  * } ExplainRequest
- * @typedef {LoadRequest | RecognizeRequest | ExplainRequest} Request
+ * @typedef {LoadRequest | RecognizeRequest | PictureRequest | ExplainRequest} Request
  * @typedef {{ id: number, type: "cancel" }} Cancellation  Of the request that has the id, which then gets no reply.
  *
  * @typedef {object} Progress  While files come; it has no id, since it concerns whoever waits.
@@ -28,9 +34,10 @@ import { readText } from "./words.js";
  * @property {number} loaded  Bytes, uncompressed.
  * @property {number | null} total  Null where the server doesn't tell.
  *
+ * @typedef {{ type: "alive" }} SignOfLife  While something takes long.
  * @typedef {{ id: number, type: "answer", answer: Answer | Explanation | null }} Success
  * @typedef {{ id: number, type: "failure", failure: Failure, status: number | null, message: string }} Refusal
- * @typedef {Progress | Success | Refusal} Reply
+ * @typedef {Progress | SignOfLife | Success | Refusal} Reply
  */
 
 /** The folder of the page's files. */
@@ -40,6 +47,11 @@ const RUNTIME_WASM = "onnxruntime/ort-wasm-simd-threaded.wasm";
 const MODEL = "model/model.onnx";
 const MODEL_INFO = "model/model.json";
 const ENGLISH = "model/english.npz";
+
+// Detail beyond this many pixels on the longer side is far finer than the grid that a character is drawn on.
+const WORKING_PX = 1024;
+/** A page full of words takes long on a slow machine: it says so often that it is at it. */
+const ALIVE_MS = 3_000;
 
 /** A file didn't come. */
 class FetchError extends Error {
@@ -94,6 +106,7 @@ async function work() {
 function nameFailure(error) {
   if (error instanceof InputError) return "refused";
   if (error instanceof CharsetError) return "charset";
+  if (error instanceof PictureError) return "picture";
   return error instanceof FetchError && error.status === null ? "offline" : "device";
 }
 
@@ -112,8 +125,19 @@ async function respond(request, signal) {
   const ready = await recognizer;
   signal.throwIfAborted();
   if (request.type === "load") return null;
-  if (request.type === "explain") return ready.explain(request.strokes, { ...request, signal });
-  return recognize(ready, request, signal);
+  if (request.type === "explain") return explain(ready, request, signal);
+  return request.type === "recognize" ? recognize(ready, request, signal) : recognizePicture(ready, request, signal);
+}
+
+/**
+ * @param {Recognizer} ready
+ * @param {ExplainRequest} request
+ * @param {AbortSignal} signal
+ * @returns {Promise<Explanation>}
+ */
+async function explain(ready, { source, ...how }, signal) {
+  const ink = source instanceof Blob ? await withPicture(source, async (picture) => glyphOf(picture)) : source;
+  return ready.explain(ink, { ...how, signal });
 }
 
 /**
@@ -132,6 +156,55 @@ async function recognize(ready, { strokes, charset }, signal) {
   signal.throwIfAborted();
   const text = await readText(strokes, ready, await findEnglish(), { charset, topK: TOP_K });
   return isText(alone, text) ? text : alone;
+}
+
+/**
+ * Reads a picture as a page; where that has no two characters, as one character, which may be a large one.
+ *
+ * @param {Recognizer} ready
+ * @param {PictureRequest} request
+ * @param {AbortSignal} signal
+ * @returns {Promise<Answer>}
+ */
+async function recognizePicture(ready, { picture, charset }, signal) {
+  const alive = setInterval(() => reply({ type: "alive" }), ALIVE_MS);
+  try {
+    return await withPicture(picture, async (decoded) => {
+      const text = await readPage(decoded, ready, await findEnglish(), { charset, topK: TOP_K, signal });
+      if (charactersOf(text).length > 1) return text;
+      return ready.predict(glyphOf(decoded), { charset, topK: TOP_K });
+    });
+  } finally {
+    clearInterval(alive);
+  }
+}
+
+/**
+ * Decodes a picture for as long as it is used.
+ *
+ * @template T
+ * @param {Blob} picture
+ * @param {(decoded: Decoded) => Promise<T>} use
+ * @returns {Promise<T>}
+ */
+async function withPicture(picture, use) {
+  const decoded = await decode(picture);
+  try {
+    return await use(decoded);
+  } finally {
+    decoded.close();
+  }
+}
+
+/**
+ * Gives the glyph of a picture of one character.
+ *
+ * @param {Decoded} picture
+ * @returns {Uint8Array}
+ */
+function glyphOf(picture) {
+  const ink = character(picture.shrunk(WORKING_PX));
+  return ink === null ? blankGlyph() : fromInkMap(ink);
 }
 
 /** @returns {Promise<Recognizer>} */
