@@ -45,8 +45,6 @@ def test_a_stroke_is_enough(visit) -> None:
     page.expect_state("ready")
     assert page.char() == "L"
     expect(page.page.locator("#time")).to_contain_text(re.compile(r"in \d+ ms"))
-    # What comes unasked is spoken when the pen rests.
-    expect(page.status).to_be_empty()
     expect(page.status).to_contain_text("L,")
 
 
@@ -125,7 +123,7 @@ def test_several_characters_are_a_word(visit, recognizer: Recognizer) -> None:
     # And each tells its candidates, and what the model saw of it.
     letters(page).nth(0).click()
     expect(letters(page).nth(0)).to_have_attribute("aria-pressed", "true")
-    expect(page.page.locator("#candidates-heading")).to_have_text("Candidates for H")
+    expect(page.page.locator("#candidates-heading")).to_have_text("Candidates for “H”")
     assert candidates(page).first.get_attribute("data-char") == "H"
     expect(page.page.locator("#glyph")).to_be_visible()
     expect(page.page.locator("#boxes .selected text")).to_have_text("H")
@@ -310,10 +308,10 @@ def test_the_text_is_copied(visit) -> None:
     page.draw(word("HEK"), size_px=330, at=40)
     page.settle()
     copy.click()
-    expect(copy).to_have_text("Copied")
+    expect(copy).to_have_attribute("data-state", "copied")
     assert page.page.evaluate("navigator.clipboard.readText()") == "HEK"
     expect(page.status).to_have_text("Copied")
-    expect(copy).to_have_text("Copy")
+    expect(copy).not_to_have_attribute("data-state", "copied")
     page.clear()
     expect(copy).to_be_disabled()
 

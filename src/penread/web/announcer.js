@@ -17,15 +17,23 @@ const REST_MS = 900;
  * @returns {Announce}
  */
 export function createAnnouncer(region) {
-  let timer = 0;
+  let soon = 0;
+  let resting = 0;
   return (sentence, { atRest = false } = {}) => {
-    clearTimeout(timer);
+    clearTimeout(resting);
+    const say = () => {
+      region.textContent = sentence;
+    };
+    if (atRest) {
+      // What is to be said at once is said first.
+      resting = setTimeout(() => {
+        region.textContent = "";
+        resting = setTimeout(say, PAUSE_MS);
+      }, REST_MS);
+      return;
+    }
+    clearTimeout(soon);
     region.textContent = "";
-    timer = setTimeout(
-      () => {
-        region.textContent = sentence;
-      },
-      atRest ? REST_MS : PAUSE_MS,
-    );
+    soon = setTimeout(say, PAUSE_MS);
   };
 }

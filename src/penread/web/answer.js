@@ -49,7 +49,7 @@ import { drawSight, drawWhy } from "./sight.js";
  * @property {(explanation: Explanation) => void} showWhy
  * @property {(glyph: Glyph | null) => void} showSight  What the model saw of the character of which more is told.
  * @property {() => void} hideWhy
- * @property {(index: number) => void} select  Tells more of one character of a text.
+ * @property {(error: PredictionError) => void} showWhyFailed  The answer stays.
  * @property {() => void} refresh  Says the same in the language of now.
  */
 
@@ -75,7 +75,7 @@ const CERTAINTY = [
  * @param {AnswerParts} parts
  * @param {I18n} i18n
  * @param {Announce} announce
- * @param {(index: number | null) => void} onSelect  Called with the character of a text of which more is told.
+ * @param {(index: number) => void} onSelect  Called with the character of a text of which more is told.
  * @returns {AnswerView}
  */
 export function createAnswerView(parts, i18n, announce, onSelect) {
@@ -88,6 +88,8 @@ export function createAnswerView(parts, i18n, announce, onSelect) {
   let selected = 0;
   /** @type {Glyph | null} */
   let glyph = null;
+  /** @type {Explanation | null} */
+  let explained = null;
 
   /** @param {State} state */
   function setState(state) {
@@ -126,16 +128,20 @@ export function createAnswerView(parts, i18n, announce, onSelect) {
   }
 
   function hideWhy() {
+    explained = null;
     parts.glyph.setAttribute("aria-label", text("glyphAlt"));
     parts.glyphCaption.textContent = text("glyphCaption");
     parts.why.setAttribute("aria-pressed", "false");
     if (glyph !== null) void drawSight(parts.glyph, glyph);
   }
 
-  /** @param {How | null} how */
-  function setFacts(how, isCopied = false) {
+  /**
+   * @param {How | null} how
+   * @param {boolean} [canCopy]
+   */
+  function setFacts(how, canCopy = false) {
     parts.time.textContent = how === null ? "" : text("took", { time: Math.max(1, Math.round(how.tookMs)) });
-    parts.copy.disabled = !isCopied;
+    parts.copy.disabled = !canCopy;
   }
 
   /** @param {TextAnswer | null} answer */
@@ -145,8 +151,7 @@ export function createAnswerView(parts, i18n, announce, onSelect) {
     parts.char.hidden = answer !== null;
     parts.text.replaceChildren();
     if (answer === null) {
-      onSelect(null);
-      return;
+        return;
     }
     const longest = Math.max(...answer.lines.map((line) => line.text.length));
     parts.text.style.setProperty("--longest", String(Math.max(longest, 3)));
@@ -305,7 +310,6 @@ export function createAnswerView(parts, i18n, announce, onSelect) {
   return {
     showEmpty,
     showBlank,
-    select,
 
     showBusy({ isLive }) {
       clearTimeout(waiting);
@@ -327,15 +331,12 @@ export function createAnswerView(parts, i18n, announce, onSelect) {
             ? text("loadedRemark", { part: megabytes.format(loaded / 1e6) })
             : text("loadingRemark", { part: megabytes.format(loaded / 1e6), whole: megabytes.format(total / 1e6) }),
         );
+      if (parts.root.dataset.state !== "busy") announce(text("loadingHeadline"));
       setState("busy");
       again();
     },
 
     show(answer, how) {
-      if (answer.kind === "character" && answer.rejected === "blank") {
-        showBlank(false);
-        return;
-      }
       again = () => void (answer.kind === "text" ? showText(answer, how) : showCharacter(answer, how));
       const sentence = answer.kind === "text" ? showText(answer, how) : showCharacter(answer, how);
       announce(sentence, { atRest: how.isLive });
@@ -353,16 +354,29 @@ export function createAnswerView(parts, i18n, announce, onSelect) {
     showSight: setGlyph,
     hideWhy,
 
-    showWhy(explanation) {
-      parts.why.setAttribute("aria-pressed", "true");
-      const { char } = explanation;
-      parts.glyphCaption.textContent = text("whyCaption", { char });
-      parts.glyph.setAttribute("aria-label", text("whyAlt", { char: i18n.spokenChar(char) }));
-      void drawWhy(parts.glyph, explanation);
+    showWhy,
+
+    showWhyFailed({ failure }) {
+      parts.glyphCaption.textContent = text(`${failure}Headline`);
+      announce(`${text(`${failure}Headline`)}. ${text(`${failure}Remark`)}`);
     },
 
-    refresh: () => again(),
+    refresh() {
+      const kept = explained;
+      again();
+      if (kept !== null) showWhy(kept);
+    },
   };
+
+  /** @param {Explanation} explanation */
+  function showWhy(explanation) {
+    explained = explanation;
+    const { char } = explanation;
+    parts.why.setAttribute("aria-pressed", "true");
+    parts.glyphCaption.textContent = text("whyCaption", { char });
+    parts.glyph.setAttribute("aria-label", text("whyAlt", { char: i18n.spokenChar(char) }));
+    void drawWhy(parts.glyph, explanation);
+  }
 }
 
 /** @param {Character} character */

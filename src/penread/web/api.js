@@ -9,8 +9,6 @@ import { isText, mayBeText } from "./several.js";
  * @typedef {import("./strokes.js").Stroke} Stroke
  */
 
-export { PredictionError };
-
 const TIMEOUT_MS = 10_000;
 /** A photograph of a page is megabytes to send and seconds to read. */
 const PICTURE_TIMEOUT_MS = 60_000;

@@ -6,13 +6,14 @@ import { createServerReader } from "./api.js";
 import { createBoxes } from "./boxes.js";
 import { createCamera } from "./camera.js";
 import { createDrawingArea } from "./canvas.js";
+import { NAMED_CHARSETS } from "./device/charset.js";
 import { drawGlyph } from "./device/ink.js";
 import { createExamples } from "./examples.js";
 import { createI18n, pickLanguage, translatePage } from "./i18n.js";
 import { keepForOffline, registerOffline } from "./offline.js";
 import { createPictureInput, createPictureView, preparePicture } from "./pictures.js";
 import { recall, remember } from "./preferences.js";
-import { PredictionError, charactersOf, strokesWithin } from "./reading.js";
+import { PredictionError, charactersOf, strokesOf } from "./reading.js";
 import { exceedsLimits, thin } from "./strokes.js";
 
 /**
@@ -30,8 +31,10 @@ import { exceedsLimits, thin } from "./strokes.js";
 
 /** Of the canvas side, in the unit of the slider. */
 const WIDTH_UNIT = 0.01;
-/** A page that nobody draws on fetches nothing more for so long. */
+/** What reading on the device takes is fetched this long after the page, so as not to be in its way. */
 const IDLE_MS = 4_000;
+/** So long the button says that it has copied. */
+const COPIED_MS = 1_500;
 /** An explanation that takes longer is none. */
 const PATIENCE_MS = 20_000;
 
@@ -82,7 +85,7 @@ const camera = createCamera({
     setMode("drawing");
     refuse(failure);
   },
-  onStop: () => setMode("drawing"),
+  onStop: backToDrawing,
 });
 
 /** @type {Record<Where, Reader | null>} */
@@ -93,6 +96,9 @@ const has = { server: true, device: false };
 
 /** @type {Mode} */
 let mode = "drawing";
+/** The one that answered last.
+ * @type {import("./reading.js").Model | null} */
+let model = null;
 /** The picture on the stage, as it is sent.
  * @type {import("./pictures.js").Picture | null} */
 let picture = null;
@@ -101,6 +107,9 @@ let pictureTurn = 0;
 /** The request whose answer will be shown; any older one is aborted.
  * @type {AbortController | null} */
 let pending = null;
+/** Where it is read.
+ * @type {Where} */
+let pendingAt = "server";
 /** What is shown, with what it was read from.
  * @type {Shown | null} */
 let shown = null;
@@ -112,7 +121,9 @@ let explainable = null;
 
 /** @returns {string | null} */
 function chosenCharset() {
-  if (charset.value === "own") return ownCharset.value === "" ? null : ownCharset.value;
+  // Characters that happen to spell a charset's name are characters all the same; twice is as good as once.
+  const own = NAMED_CHARSETS.has(ownCharset.value) ? ownCharset.value + ownCharset.value[0] : ownCharset.value;
+  if (charset.value === "own") return own === "" ? null : own;
   return charset.value === "" ? null : charset.value;
 }
 
@@ -133,6 +144,7 @@ function cancelPending() {
  */
 async function recognize({ isLive }) {
   cancelPending();
+  if (mode === "camera") return;
   const source = mode === "picture" && picture !== null ? picture.blob : thin(drawing.strokes());
   const isPicture = source instanceof Blob;
   if (!isPicture && source.length === 0) {
@@ -150,6 +162,7 @@ async function recognize({ isLive }) {
   pending = request;
   const startedAt = performance.now();
   const side = drawing.side();
+  const revision = drawing.revision();
   answer.showBusy({ isLive });
   try {
     const { read, by, note } = await readWith(source, request.signal);
@@ -162,16 +175,21 @@ async function recognize({ isLive }) {
     else {
       // The boxes first: what the answer selects is selected there, too.
       if (read.kind === "text") {
-        if (!isPicture) boxes.show(read, { width: side, height: side, over: "drawing", padding: (penWidth() * side) / 2 });
+        // On what is drawn by now they may not lie right.
+        if (!isPicture && revision === drawing.revision()) boxes.show(read, { width: side, height: side, over: "drawing", padding: (penWidth() * side) / 2 });
         // Of a picture that the browser can't show, only the name is there.
-        else if (picture?.url) boxes.show(read, { width: read.width, height: read.height, over: "picture" });
+        else if (isPicture && picture?.url) boxes.show(read, { width: read.width, height: read.height, over: "picture" });
       }
       answer.show(read, { isLive, tookMs: performance.now() - startedAt, note });
     }
-    if (read.model !== null) find("model").textContent = i18n.text("model", read.model);
+    model = read.model ?? model;
+    label();
   } catch (error) {
     if (pending !== request) return;
-    if (!(error instanceof PredictionError)) throw error;
+    if (!(error instanceof PredictionError)) {
+      fail(new PredictionError("failed"));
+      throw error;
+    }
     fail(isPicture && error.failure === "refused" ? new PredictionError("picture", error.status) : error);
   } finally {
     if (pending === request) pending = null;
@@ -186,6 +204,7 @@ async function recognize({ isLive }) {
  * @returns {Promise<{ read: Answer, by: Where, note?: string }>}
  */
 async function readWith(source, signal) {
+  await configured;
   const how = { charset: chosenCharset(), signal };
   /** @param {Reader} reader */
   const read = (reader) =>
@@ -194,8 +213,8 @@ async function readWith(source, signal) {
   try {
     return { read: await read(await readerAt(by)), by };
   } catch (error) {
-    const isCutOff = error instanceof PredictionError && error.failure === "offline" && by === "server";
-    if (!isCutOff || !has.device || source instanceof Blob) throw error;
+    const isCutOff = error instanceof PredictionError && ["offline", "timeout"].includes(error.failure);
+    if (by !== "server" || !isCutOff || !has.device || source instanceof Blob) throw error;
     try {
       return { read: await read(await readerAt("device")), by: "device", note: "offlineOnDevice" };
     } catch {
@@ -211,15 +230,24 @@ async function readWith(source, signal) {
  * @returns {Promise<Reader>}
  */
 async function readerAt(place) {
+  pendingAt = place;
   if (place === "device" && readers.device === null) {
     try {
       const { createDeviceReader } = await import("./device.js");
-      readers.device = createDeviceReader({ onProgress: (loaded, total) => pending && answer.showLoading(loaded, total) });
+      readers.device = createDeviceReader({ onProgress: showProgress });
     } catch {
       throw new PredictionError("device");
     }
   }
   return /** @type {Reader} */ (readers[place]);
+}
+
+/**
+ * @param {number} loaded
+ * @param {number | null} total
+ */
+function showProgress(loaded, total) {
+  if (pending !== null && pendingAt === "device") answer.showLoading(loaded, total);
 }
 
 /** @param {PredictionError} error */
@@ -243,16 +271,17 @@ function forget() {
 /**
  * Tells more of one character of a text.
  *
- * @param {number | null} index
+ * @param {number} index
  */
 function showCharacter(index) {
-  if (index === null || shown === null || shown.answer.kind !== "text") return;
+  if (shown === null || shown.answer.kind !== "text") return;
   boxes.select(index);
   const { source } = shown;
-  const { char, candidates, box } = charactersOf(shown.answer)[index];
+  const { char, candidates } = charactersOf(shown.answer)[index];
   // Of a picture only the server has the glyph of each character.
   if (source instanceof Blob) return;
-  const own = strokesWithin(source, box);
+  const boxesOfAll = charactersOf(shown.answer).map((each) => each.box);
+  const own = strokesOf(source, boxesOfAll, index);
   explainable = { char: char ?? candidates[0].char, source: own };
   answer.showSight(drawGlyph(own));
 }
@@ -271,7 +300,7 @@ async function explain() {
     if (explainable === asked) answer.showWhy(explanation);
   } catch (error) {
     if (explainable !== asked) return;
-    fail(error instanceof PredictionError ? error : new PredictionError("timeout"));
+    answer.showWhyFailed(error instanceof PredictionError ? error : new PredictionError("timeout"));
   }
 }
 
@@ -279,11 +308,20 @@ async function explain() {
 
 function drawingChanged() {
   label();
+  enableTools();
   find("invitation").hidden = drawing.strokeCount() > 0;
-  findButton("undo").disabled = !drawing.canUndo();
-  findButton("redo").disabled = !drawing.canRedo();
+  // Who draws meanwhile wants no picture any more.
+  if (drawing.isDrawing()) pictureTurn += 1;
   // Ink that changes is no longer what the boxes were found in.
   if (mode === "drawing") boxes.clear();
+}
+
+function enableTools() {
+  const isDrawing = mode === "drawing";
+  for (const id of ["pen", "eraser"]) findButton(id).disabled = !isDrawing;
+  findInput("width").disabled = !isDrawing;
+  findButton("undo").disabled = !isDrawing || !drawing.canUndo();
+  findButton("redo").disabled = !isDrawing || !drawing.canRedo();
 }
 
 /** @param {Mode} next */
@@ -299,6 +337,7 @@ function setMode(next) {
   find("video").hidden = next !== "camera";
   for (const id of ["shoot", "cancel-camera"]) find(id).hidden = next !== "camera";
   for (const id of ["predict", "clear"]) find(id).hidden = next === "camera";
+  enableTools();
 }
 
 /** Brings the stage, and its buttons, before the reader's eyes: on a phone it may be far above. */
@@ -311,6 +350,7 @@ function lookAtStage() {
 async function showPicture(chosen) {
   cancelPending();
   forget();
+  answer.showBusy({ isLive: false });
   const mine = ++pictureTurn;
   try {
     const prepared = await preparePicture(chosen);
@@ -325,25 +365,49 @@ async function showPicture(chosen) {
     lookAtStage();
   } catch (error) {
     if (mine !== pictureTurn) return;
+    setMode("drawing");
     refuse(error instanceof PredictionError ? error.failure : "picture");
     return;
   }
   await recognize({ isLive: false });
 }
 
-function clear() {
+/** Leaves the picture or the camera for the drawing, which is read again. */
+function backToDrawing() {
   pictureTurn += 1;
   cancelPending();
   forget();
-  const wasDrawing = mode === "drawing";
   setMode("drawing");
-  if (wasDrawing) drawing.clear();
-  if (!wasDrawing && drawing.strokeCount() > 0) {
-    void recognize({ isLive: true });
+  void recognize({ isLive: true });
+}
+
+function clear() {
+  if (mode !== "drawing") {
+    backToDrawing();
     return;
   }
+  pictureTurn += 1;
+  cancelPending();
+  forget();
+  drawing.clear();
   answer.showEmpty();
   announce(i18n.text("cleared"));
+}
+
+async function startCamera() {
+  pictureTurn += 1;
+  cancelPending();
+  forget();
+  setMode("camera");
+  lookAtStage();
+  answer.showEmpty();
+  findButton("shoot").focus({ preventScroll: true });
+  if (await camera.start()) announce(i18n.text("cameraOn"));
+}
+
+async function shoot() {
+  await camera.shoot();
+  findButton("predict").focus({ preventScroll: true });
 }
 
 /** @param {"undo" | "redo"} step */
@@ -378,7 +442,6 @@ function speak(language) {
   answer.refresh();
   examples.refresh();
   pictureView.refresh();
-  if (shown !== null && shown.answer.model !== null) find("model").textContent = i18n.text("model", shown.answer.model);
 }
 
 /** Says what depends on what is drawn and where it is read. */
@@ -386,6 +449,7 @@ function label() {
   const count = drawing.strokeCount();
   const drawn = count === 0 ? i18n.text("canvasEmpty") : i18n.text("canvasStrokes", { count });
   if (canvas.getAttribute("aria-label") !== drawn) canvas.setAttribute("aria-label", drawn);
+  if (model !== null) find("model").textContent = i18n.text("model", model);
   find("privacy").textContent = i18n.text(where.value === "device" ? "privacyDevice" : "privacyServer");
 }
 
@@ -394,12 +458,14 @@ async function copy() {
   const { answer: read } = shown;
   try {
     await navigator.clipboard.writeText(read.kind === "text" ? read.text : (read.char ?? ""));
-    announce(i18n.text("copied"));
-    findButton("copy").textContent = i18n.text("copied");
-    setTimeout(() => (findButton("copy").textContent = i18n.text("copy")), 1500);
   } catch {
     announce(i18n.text("notCopied"));
+    return;
   }
+  announce(i18n.text("copied"));
+  const button = findButton("copy");
+  button.dataset.state = "copied";
+  setTimeout(() => delete button.dataset.state, COPIED_MS);
 }
 
 // --- What the reader does ---
@@ -420,15 +486,11 @@ onClick("pen", () => choose("pen"));
 onClick("eraser", () => choose("eraser"));
 onClick("why", explain);
 onClick("copy", copy);
-onClick("shoot", () => camera.shoot());
-onClick("cancel-camera", () => setMode("drawing"));
-onClick("camera", async () => {
-  cancelPending();
-  forget();
-  setMode("camera");
-  lookAtStage();
-  answer.showEmpty();
-  await camera.start();
+onClick("camera", startCamera);
+onClick("shoot", shoot);
+onClick("cancel-camera", () => {
+  backToDrawing();
+  findButton("camera").focus({ preventScroll: true });
 });
 
 findInput("width").addEventListener("input", () => {
@@ -460,20 +522,20 @@ for (const button of document.querySelectorAll("[data-language]")) {
 document.addEventListener("keydown", (event) => {
   if (event.defaultPrevented || event.altKey || drawing.isDrawing()) return;
   const element = /** @type {HTMLElement} */ (event.target);
-  const isWriting = element.matches("input[type=text], select, textarea");
-  if (isWriting) return;
+  if (element.matches("input, select")) return;
   const key = event.key.toLowerCase();
   if (event.ctrlKey || event.metaKey) {
-    // By the place of the key, too: on a Russian keyboard Z is Я.
-    const isZ = key === "z" || event.code === "KeyZ";
-    const isY = key === "y" || event.code === "KeyY";
+    // By the place of the key where it has no Latin letter: on a Russian keyboard Z is Я.
+    const hasLatin = /^[a-z]$/.test(key);
+    const isZ = hasLatin ? key === "z" : event.code === "KeyZ";
+    const isY = hasLatin ? key === "y" : event.code === "KeyY";
     if (!isZ && !isY) return;
     event.preventDefault();
     go(isZ && !event.shiftKey ? "undo" : "redo");
   } else if (event.key === "Delete" || event.key === "Backspace") {
     event.preventDefault();
     clear();
-  } else if (event.key === "Enter" && !element.matches("button, a, input")) {
+  } else if (event.key === "Enter" && !element.matches("button, a")) {
     event.preventDefault();
     void recognize({ isLive: false });
   } else if (event.key === "Escape" && mode !== "drawing") {
@@ -508,6 +570,10 @@ if (width !== null) {
   drawing.setWidth(penWidth());
 }
 find("camera").hidden = !camera.available();
+// Browsers have no clipboard for pages that came over plain http.
+find("copy").hidden = !navigator.clipboard;
+if (recall("where") === "device") where.value = "device";
+const configured = configure();
 speak(i18n.language);
 drawingChanged();
 
@@ -524,14 +590,11 @@ async function configure() {
   }
   const options = /** @type {HTMLOptionsCollection} */ (where.options);
   for (const option of options) option.disabled = !has[/** @type {Where} */ (option.value)];
-  const wanted = recall("where") === "device" || !has.server ? "device" : "server";
-  if (has[wanted]) where.value = wanted;
+  if (!has[/** @type {Where} */ (where.value)]) where.value = has.server ? "server" : "device";
   find("api").hidden = !has.server;
-  for (const id of ["choose", "camera"]) findButton(id).disabled = !has.server;
   label();
 }
 
-const configured = configure();
 registerOffline({ onState: (state) => (find("offline").hidden = state !== "ready") });
 setTimeout(async () => {
   await configured;

@@ -89,7 +89,7 @@ async function takeOver(waiting) {
   const startAgain = () => window.location.reload();
   navigator.serviceWorker.addEventListener("controllerchange", startAgain, { once: true });
   const takesOver = await ask(waiting, "take over");
-  if (takesOver === false) navigator.serviceWorker.removeEventListener("controllerchange", startAgain);
+  if (takesOver !== true) navigator.serviceWorker.removeEventListener("controllerchange", startAgain);
   return takesOver === true;
 }
 

@@ -108,11 +108,12 @@ export function createPictureInput({ stage, page, input, chooseButton, onPicture
     stage.classList.remove("dropping");
     if (event.dataTransfer === null || isForTextField(event)) return;
     event.preventDefault();
-    take([...event.dataTransfer.files]);
+    // Text is no picture, and no reason to take the answer away.
+    if (event.dataTransfer.types.includes("Files")) take([...event.dataTransfer.files]);
   });
 
   page.addEventListener("paste", (event) => {
-    if (event.clipboardData === null || isTextField(event.target)) return;
+    if (!event.clipboardData?.types.includes("Files") || isTextField(event.target)) return;
     event.preventDefault();
     take([...event.clipboardData.files]);
   });

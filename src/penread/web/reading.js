@@ -140,31 +140,42 @@ export function charactersOf(answer) {
 }
 
 /**
- * Cuts out of a drawing what lies in a box: the ink of one character of a text.
+ * Finds the ink of one character of a text. Boxes overlap where letters lean or reach over each other: a stroke that
+ * lies in several is of the smallest; of a stroke that lies whole in none, each box has what is inside of it.
  *
  * @param {readonly Stroke[]} strokes
- * @param {Box} box
+ * @param {readonly Box[]} boxes  Of all characters.
+ * @param {number} index  Of the character.
  * @returns {Stroke[]}
  */
-export function strokesWithin(strokes, { left, top, right, bottom }) {
-  // Boxes are as exact as the numbers that they were sent in.
-  const slack = 1e-3 * Math.max(right - left, bottom - top) + 1e-6;
-  /** @type {Stroke[]} */
-  const within = [];
-  for (const stroke of strokes) {
-    /** @type {Stroke | null} */
-    let run = null;
+export function strokesOf(strokes, boxes, index) {
+  const isIn = boxes.map(({ left, top, right, bottom }) => {
+    // Boxes are as exact as the numbers that they were sent in.
+    const slack = 1e-3 * Math.max(right - left, bottom - top) + 1e-6;
+    return (/** @type {import("./strokes.js").Point} */ [x, y]) =>
+      x >= left - slack && x <= right + slack && y >= top - slack && y <= bottom + slack;
+  });
+  const area = boxes.map(({ left, top, right, bottom }) => (right - left) * (bottom - top));
+  return strokes.flatMap((stroke) => {
+    const whole = boxes.flatMap((_, place) => (stroke.every(isIn[place]) ? [place] : []));
+    if (whole.length > 0) {
+      const owner = whole.reduce((best, place) => (area[place] < area[best] ? place : best));
+      return owner === index ? [stroke] : [];
+    }
+    /** @type {Stroke[]} */
+    const runs = [];
+    let isOn = false;
     for (const point of stroke) {
-      const [x, y] = point;
-      if (x < left - slack || x > right + slack || y < top - slack || y > bottom + slack) {
-        run = null;
+      if (!isIn[index](point)) {
+        isOn = false;
         continue;
       }
-      if (run === null) within.push((run = []));
-      run.push(point);
+      if (!isOn) runs.push([]);
+      runs[runs.length - 1].push(point);
+      isOn = true;
     }
-  }
-  return within;
+    return runs;
+  });
 }
 
 /**

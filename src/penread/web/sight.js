@@ -12,6 +12,10 @@ const FOR = [64, 132, 255];
 const AGAINST = [255, 140, 40];
 const WHITE = [255, 255, 255];
 
+/** What each canvas shows, or will: the glyph of a drawing may be opened sooner than that of the one before.
+ * @type {WeakMap<HTMLCanvasElement, Glyph | Explanation>} */
+const latest = new WeakMap();
+
 /**
  * Draws a glyph, white on black.
  *
@@ -19,7 +23,9 @@ const WHITE = [255, 255, 255];
  * @param {Glyph} glyph
  */
 export async function drawSight(canvas, glyph) {
+  latest.set(canvas, glyph);
   const grey = await greyLevels(glyph);
+  if (latest.get(canvas) !== glyph) return;
   paint(canvas, (place) => WHITE.map((level) => (level * grey[place]) / 255));
 }
 
@@ -29,8 +35,11 @@ export async function drawSight(canvas, glyph) {
  * @param {HTMLCanvasElement} canvas  28 by 28 pixels.
  * @param {Explanation} explanation
  */
-export async function drawWhy(canvas, { glyph, importance }) {
+export async function drawWhy(canvas, explanation) {
+  const { glyph, importance } = explanation;
+  latest.set(canvas, explanation);
   const grey = await greyLevels(glyph);
+  if (latest.get(canvas) !== explanation) return;
   const worth = importance.flat();
   const most = Math.max(...worth.map(Math.abs), 1e-9);
   paint(canvas, (place) => {
@@ -58,7 +67,12 @@ async function greyLevels(glyph) {
   if (typeof glyph !== "string") return glyph;
   const image = new Image();
   image.src = glyph;
-  await image.decode();
+  try {
+    await image.decode();
+  } catch {
+    // It only adorns the answer.
+    return new Uint8Array(SIDE * SIDE);
+  }
   const canvas = document.createElement("canvas");
   canvas.width = canvas.height = SIDE;
   const drawn = context(canvas);
