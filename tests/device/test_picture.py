@@ -16,7 +16,8 @@ from penread.image import picture
 from tests.device.planes import in_arrays, levels_of, plane, shown
 from tests.device.test_reader import Reader, words_of
 from tests.glyph import test_paper as papers
-from tests.golden.test_golden import HERE, IMAGES, decoded
+from tests.golden.make import HERE
+from tests.golden.test_golden import IMAGES, decoded
 from tests.made import drawn
 
 if TYPE_CHECKING:
@@ -92,8 +93,8 @@ def test_the_ink_and_the_glyphs_are_pythons() -> None:
 @pytest.mark.parametrize("soft", [0, 1, 4])
 @pytest.mark.parametrize("pen", [1, 4, 9, 40])
 def test_a_map_of_ink_as_a_glyph(pen: int, soft: int) -> None:
-    ink = 1 - np.asarray(papers.drawing(STROKES["3"], pen=pen).convert("L"), np.float32) / 255
-    ink = np.asarray(Image.fromarray(ink).reduce(2 * soft or 1).resize((200, 200)), np.float32).clip(0, 1)
+    drawing = papers.drawing(STROKES["3"], pen=pen).convert("L").reduce(2 * soft or 1).resize((200, 200))
+    ink = 1 - np.asarray(drawing, np.float32) / np.float32(255)
     assert np.abs(glyph_of(plane(ink)) - glyphs.from_ink_map(ink)).max() <= 1
 
 
@@ -198,9 +199,8 @@ def encoded(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
     return buffer.getvalue()
 
 
-def served(server: str, image: bytes, endpoint: str, **fields: str) -> dict[str, Any]:
-    given = {"data": fields, "files": {"image": ("picture", image)}}
-    answer: dict[str, Any] = httpx2.post(f"{server}/api/v1/{endpoint}", **given).json()
+def served(server: str, image: bytes, endpoint: str) -> dict[str, Any]:
+    answer: dict[str, Any] = httpx2.post(f"{server}/api/v1/{endpoint}", files={"image": ("picture", image)}).json()
     return answer
 
 

@@ -83,7 +83,7 @@ def test_showing_a_box() -> None:
     def wanted(ink: np.ndarray, box: dict[str, float], width: int, height: int) -> np.ndarray:
         pad = 40
         padded = cv2.copyMakeBorder(ink, pad, pad, pad, pad, cv2.BORDER_CONSTANT)
-        corners = tuple(box[side] + pad for side in ("left", "top", "right", "bottom"))
+        corners = (box["left"] + pad, box["top"] + pad, box["right"] + pad, box["bottom"] + pad)
         return np.asarray(Image.fromarray(padded).resize((width, height), Image.Resampling.BICUBIC, box=corners))
 
     boxes = [(-3.3, -7.1, 30.2, 26.4), (2.5, 3.25, 9.75, 10.5), (-20.0, -20.0, 40.0, 40.0)]

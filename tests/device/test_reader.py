@@ -227,13 +227,6 @@ def test_a_wrong_charset_or_drawing_is_refused_and_the_thread_stays(reader: Read
     assert reader.fetched(".onnx", "worker.js") == ["device/worker.js", "model/model.onnx"]
 
 
-def test_pictures_are_the_servers(reader: Reader) -> None:
-    given = "async (method) => ask(method, new Blob(['x']), { char: 'L' })"
-    assert reader.page.evaluate(given, "recognizePicture")["failure"] == "pictureOnDevice"
-    assert reader.page.evaluate(given, "explain")["failure"] == "pictureOnDevice"
-    assert reader.fetched(".onnx", "worker.js") == []
-
-
 def truncated(route: Route) -> None:
     answer = route.fetch()
     route.fulfill(response=answer, body=answer.body()[:500_000])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -13,17 +12,14 @@ from playwright.sync_api import Browser, Route, expect
 from penread import Ink
 from tests.browser import find_chromium
 from tests.conftest import STROKES_L
-from tests.documents.written import page_of
 from tests.made import drawn
+from tests.page.pictures import PICTURE
+from tests.page.test_craft import serious
 from tests.page.test_live import SEVEN, word
 from tests.page.visit import Visit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-BUFFER = io.BytesIO()
-page_of("HEAT").save(BUFFER, "PNG")
-PICTURE = {"name": "heat.png", "mimeType": "image/png", "buffer": BUFFER.getvalue()}
 
 
 @pytest.fixture
@@ -49,6 +45,7 @@ def test_the_camera_leaves_the_drawing_as_it_was(with_camera: Visit) -> None:
     page.expect_state("empty")
     for tool in ("pen", "eraser", "undo"):
         expect(page.page.locator(f"#{tool}")).to_be_disabled()
+    assert serious(page.page) == []
     # What is drawn is not read while the camera is on.
     page.page.locator("#charset").select_option("digits")
     page.page.wait_for_timeout(300)
@@ -79,7 +76,7 @@ def test_who_goes_on_to_the_camera_gets_no_older_picture(with_camera: Visit) -> 
             };
         }"""
     )
-    page.page.locator("#file").set_input_files(PICTURE)  # type: ignore[arg-type]
+    page.page.locator("#file").set_input_files(PICTURE)
     page.page.locator("#camera").click()
     expect(page.page.locator("#video")).to_be_visible()
     page.page.wait_for_timeout(1500)

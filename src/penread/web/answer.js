@@ -48,6 +48,7 @@ import { drawSight, drawWhy } from "./sight.js";
  * @property {(error: PredictionError) => void} showError
  * @property {(explanation: Explanation) => void} showWhy
  * @property {(glyph: Glyph | null) => void} showSight  What the model saw of the character of which more is told.
+ * @property {() => void} showWhyBusy
  * @property {() => void} hideWhy
  * @property {(error: PredictionError) => void} showWhyFailed  The answer stays.
  * @property {() => void} refresh  Says the same in the language of now.
@@ -81,6 +82,7 @@ const CERTAINTY = [
 export function createAnswerView(parts, i18n, announce, onSelect) {
   const { text } = i18n;
   let waiting = 0;
+  let explaining = 0;
   /** Shows again what is shown, in words only: nothing is spoken. */
   let again = () => {};
   /** @type {TextAnswer | null} */
@@ -128,6 +130,7 @@ export function createAnswerView(parts, i18n, announce, onSelect) {
   }
 
   function hideWhy() {
+    clearTimeout(explaining);
     explained = null;
     parts.glyph.setAttribute("aria-label", text("glyphAlt"));
     parts.glyphCaption.textContent = text("glyphCaption");
@@ -356,7 +359,16 @@ export function createAnswerView(parts, i18n, announce, onSelect) {
 
     showWhy,
 
+    showWhyBusy() {
+      clearTimeout(explaining);
+      explaining = setTimeout(() => {
+        parts.glyphCaption.textContent = text("busyHeadline");
+        announce(text("busyHeadline"));
+      }, PATIENCE_MS);
+    },
+
     showWhyFailed({ failure }) {
+      clearTimeout(explaining);
       parts.glyphCaption.textContent = text(`${failure}Headline`);
       announce(`${text(`${failure}Headline`)}. ${text(`${failure}Remark`)}`);
     },
@@ -370,6 +382,7 @@ export function createAnswerView(parts, i18n, announce, onSelect) {
 
   /** @param {Explanation} explanation */
   function showWhy(explanation) {
+    clearTimeout(explaining);
     explained = explanation;
     const { char } = explanation;
     parts.why.setAttribute("aria-pressed", "true");

@@ -293,6 +293,7 @@ async function explain() {
     return;
   }
   const asked = explainable;
+  answer.showWhyBusy();
   try {
     const reader = await readerAt(shown.where);
     const how = { charset: shown.charset, signal: AbortSignal.timeout(PATIENCE_MS) };
