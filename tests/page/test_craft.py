@@ -84,11 +84,14 @@ def test_nothing_is_cut_off_and_nothing_moves(visit, width: int, height: int, lo
         assert page.page.evaluate(places) == before, what
         assert page.page.evaluate("document.documentElement.scrollWidth") <= width, what
         cut_off = page.page.evaluate(
-            """() => [...document.querySelectorAll("button, h1, h2, p, figcaption, label")].filter((each) =>
+            """() => [...document.querySelectorAll("button, h1, h2, p, figcaption, label, .share")].filter((each) =>
                 each.scrollWidth > each.clientWidth + 1 && getComputedStyle(each).display !== "inline"
                 && !each.closest("[hidden], #text, .visually-hidden")).map((each) => each.outerHTML)"""
         )
         assert cut_off == [], what
+        # All of the answer's last line is in one line.
+        line = [page.page.locator(f"#{name}").bounding_box() for name in ("where", "why", "copy")]
+        assert max(box["y"] for box in line) < min(box["y"] + box["height"] for box in line), what
 
     check("empty")
     page.draw(STROKES_L, size_px=120, at=40)
@@ -97,6 +100,8 @@ def test_nothing_is_cut_off_and_nothing_moves(visit, width: int, height: int, lo
     page.page.locator("#why").click()
     expect(page.page.locator("#why")).to_have_attribute("aria-pressed", "true")
     check("why")
+    page.page.locator("#copy").click()
+    check("copied")
     page.page.locator("#charset").select_option("own")
     check("a charset of one's own")
     page.page.locator("#charset").select_option("")
