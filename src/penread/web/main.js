@@ -214,7 +214,7 @@ async function readWith(source, signal) {
     return { read: await read(await readerAt(by)), by };
   } catch (error) {
     const isCutOff = error instanceof PredictionError && ["offline", "timeout"].includes(error.failure);
-    if (by !== "server" || !isCutOff || !has.device || source instanceof Blob) throw error;
+    if (by !== "server" || !isCutOff || !has.device) throw error;
     try {
       return { read: await read(await readerAt("device")), by: "device", note: "offlineOnDevice" };
     } catch {

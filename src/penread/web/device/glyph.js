@@ -32,9 +32,11 @@ export function fromCoverage(coverage, blurPx = BLUR_PX) {
   // Down first, then across: the blur is the same along both.
   const down = new Float64Array(GLYPH_PX * GRID_PX);
   for (let row = 0; row < GLYPH_PX; row += 1) {
-    for (const [from, weight] of blurAndHalve[row]) {
+    const { first, weights } = blurAndHalve[row];
+    for (let tap = 0; tap < weights.length; tap += 1) {
+      const from = (first + tap) * GRID_PX;
       for (let column = 0; column < GRID_PX; column += 1) {
-        down[row * GRID_PX + column] += weight * coverage[from * GRID_PX + column];
+        down[row * GRID_PX + column] += weights[tap] * coverage[from + column];
       }
     }
   }
@@ -42,8 +44,9 @@ export function fromCoverage(coverage, blurPx = BLUR_PX) {
   let darkest = 0;
   for (let row = 0; row < GLYPH_PX; row += 1) {
     for (let column = 0; column < GLYPH_PX; column += 1) {
+      const { first, weights } = blurAndHalve[column];
       let sum = 0;
-      for (const [from, weight] of blurAndHalve[column]) sum += weight * down[row * GRID_PX + from];
+      for (let tap = 0; tap < weights.length; tap += 1) sum += weights[tap] * down[row * GRID_PX + first + tap];
       blurred[row * GLYPH_PX + column] = sum;
       darkest = Math.max(darkest, sum);
     }
@@ -59,28 +62,33 @@ export function fromCoverage(coverage, blurPx = BLUR_PX) {
 }
 
 /**
- * For each pixel of a side of the glyph, the pixels of the grid that it is made of, and their weights: a blur, and the
- * mean of each two pixels.
+ * What a pixel of a side of the glyph is made of: the first of its pixels of the grid, and the weights of these and the
+ * next ones.
  *
- * @type {readonly (readonly [from: number, weight: number])[][]}
+ * @typedef {{ first: number, weights: Float64Array }} Taps
  */
+
+/** For each pixel of a side of the glyph: a blur, and the mean of each two pixels. */
 const BLUR_AND_HALVE = makeBlurAndHalve(BLUR_PX);
 
 /**
  * @param {number} blurPx
- * @returns {[from: number, weight: number][][]}
+ * @returns {Taps[]}
  */
 function makeBlurAndHalve(blurPx) {
   /** @type {(distance: number) => number} */
   const bell = (distance) => (blurPx < 0.1 ? Number(distance === 0) : Math.exp(-0.5 * (distance / blurPx) ** 2));
   let total = 0;
   for (let distance = -GRID_PX; distance <= GRID_PX; distance += 1) total += bell(distance);
-  return Array.from({ length: GLYPH_PX }, (_, to) =>
-    Array.from({ length: GRID_PX }, (_, from) => {
-      const weight = (bell(2 * to - from) + bell(2 * to + 1 - from)) / 2 / total;
-      return /** @type {[number, number]} */ ([from, weight]);
-    }).filter(([, weight]) => weight > 1e-16),
-  );
+  return Array.from({ length: GLYPH_PX }, (_, to) => {
+    const all = Float64Array.from({ length: GRID_PX }, (_tap, from) => {
+      return (bell(2 * to - from) + bell(2 * to + 1 - from)) / 2 / total;
+    });
+    /** @type {(weight: number) => boolean} */
+    const counts = (weight) => weight > 1e-16;
+    const first = all.findIndex(counts);
+    return { first, weights: all.slice(first, all.findLastIndex(counts) + 1) };
+  });
 }
 
 /**

@@ -72,10 +72,10 @@ function withPen(ink, pen, wanted) {
   // Distances from the outline, above 0 inside. They matter on the side that it moves to; the other side stays ink, or
   // stays paper, and the least of them will do.
   if (grow >= 0) {
-    const { distances } = distancesWithin({ data: solid.map((own) => 1 - own), width, height });
+    const distances = distancesWithin({ data: solid.map((own) => 1 - own), width, height });
     for (let at = 0; at < data.length; at += 1) data[at] = clipped(solid[at] - distances[at] + grow + 0.5);
   } else {
-    const { distances } = distancesWithin({ data: solid, width, height });
+    const distances = distancesWithin({ data: solid, width, height });
     // No stroke is worn away: half of the width of the thinnest stays.
     grow = Math.max(grow, -quantiles(peaks({ data: distances, width, height }), [0.05])[0] / 2);
     for (let at = 0; at < data.length; at += 1) data[at] = clipped(distances[at] - (1 - solid[at]) + grow + 0.5);
@@ -124,7 +124,9 @@ function place(ink, level) {
   const side = (Math.max(bottom - top, right - left) * GRID_PX) / longSide;
   const [x, y] = [(left + right - side) / 2, (top + bottom - side) / 2];
   const shown = show(ink, { left: x, top: y, right: x + side, bottom: y + side }, GRID_PX, GRID_PX);
-  return Float64Array.from(shown.data, clipped);
+  const coverage = new Float64Array(shown.data);
+  for (let at = 0; at < coverage.length; at += 1) coverage[at] = clipped(coverage[at]);
+  return coverage;
 }
 
 /**

@@ -245,6 +245,7 @@ function cloudOf(ink) {
   }
   if (count === 0) return null;
   // The points of a part lie together, row by row.
+  const { labels } = found;
   const next = new Int32Array(count);
   let points = 0;
   for (const label of large) {
@@ -255,7 +256,7 @@ function cloudOf(ink) {
   const [x, y, part] = [new Float64Array(points), new Float64Array(points), new Int32Array(points)];
   for (let row = 0, at = 0; row < height; row += 1) {
     for (let column = 0; column < width; column += 1, at += 1) {
-      const own = number[found.labels[at]];
+      const own = number[labels[at]];
       if (own < 0) continue;
       const place = next[own]++;
       x[place] = column;
@@ -641,8 +642,9 @@ function findLines(cloud, partBoxes, group, text, pen, keepAll) {
   small.forEach((at, place) => (lineOf[at] = followed[place]));
   const curves = new Curves(picked(x, chained), picked(y, chained), lineOfCore, skew, text);
   const lineOfPoint = cloud.part.map((part) => lineOf[group[part]]);
+  const { order, starts } = grouped(high.length > 0 ? cloud.part.map((part) => group[part]) : [], boxes.length);
   for (const tall of high) {
-    const own = placesOf(Array.from(cloud.part, (part) => group[part] === tall));
+    const own = order.subarray(starts[tall], starts[tall + 1]);
     const through = throughLines(picked(cloud.x, own), picked(cloud.y, own), curves, text, keepAll);
     own.forEach((at, place) => (lineOfPoint[at] = through[place]));
   }

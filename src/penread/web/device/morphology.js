@@ -8,7 +8,7 @@ import { higher, transpose } from "./planes.js";
  *
  * @typedef {object} Components  Label 0 is what lies around; its numbers mean nothing.
  * @property {number} count  With label 0.
- * @property {Int32Array} labels  The label of each pixel.
+ * @property {Int32Array} labels  The label of each pixel; made when it is first asked for.
  * @property {Int32Array} left  Of each label, and so on.
  * @property {Int32Array} top
  * @property {Int32Array} width
@@ -103,7 +103,8 @@ function ellipse(side) {
  * @returns {(reach: number) => Uint8Array}  One after the other: they share their memory.
  */
 function windowsAcross({ data, width, height }, most) {
-  // Rows with nothing at either end. From each place on, the highest of 1, 2, 4… places: two of these make any window.
+  // Rows with nothing at either end. From each place on, the highest of 1, 2, 4 places and so on: two of these make any
+  // window.
   const stride = width + 2 * most;
   let last = new Uint8Array(stride * height);
   for (let y = 0; y < height; y += 1) last.set(data.subarray(y * width, (y + 1) * width), y * stride + most);
@@ -227,7 +228,8 @@ export function openAcross({ data, width, height }, length) {
       const first = begin === 0 ? 0 : begin + left;
       const last = x === width ? width - 1 : x - 1 - right;
       // Windows of an even length have their pixel right of the middle, so the run that is back lies off by one.
-      if (first <= last) opened.fill(1, start + Math.max(first - right, 0), start + Math.min(last + left, width - 1) + 1);
+      if (first > last) continue;
+      opened.fill(1, start + Math.max(first - right, 0), start + Math.min(last + left, width - 1) + 1);
     }
   }
   return { data: opened, width, height };
@@ -290,22 +292,31 @@ export function components({ data, width, height }) {
   const numberOf = new Int32Array(starts.length);
   inOrder.forEach(([root], at) => (numberOf[root] = at + 1));
   const count = inOrder.length + 1;
-  const labels = new Int32Array(data.length);
   const [left, top] = [new Int32Array(count).fill(width), new Int32Array(count).fill(height)];
   const [right, bottom, area] = [new Int32Array(count), new Int32Array(count), new Int32Array(count)];
   for (let run = 0; run < starts.length; run += 1) {
     const label = numberOf[rootOf(run)];
     const [start, end, y] = [starts[run], ends[run], rows[run]];
-    labels.fill(label, y * width + start, y * width + end);
     if (start < left[label]) left[label] = start;
     if (end > right[label]) right[label] = end;
     if (y < top[label]) top[label] = y;
     bottom[label] = y + 1;
     area[label] += end - start;
   }
+  /** @type {Int32Array | null} */
+  let labels = null;
   return {
     count,
-    labels,
+    // They take four times the memory of the mask, and often the boxes say enough.
+    get labels() {
+      if (labels === null) {
+        labels = new Int32Array(data.length);
+        for (let run = 0; run < starts.length; run += 1) {
+          labels.fill(numberOf[rootOf(run)], rows[run] * width + starts[run], rows[run] * width + ends[run]);
+        }
+      }
+      return labels;
+    },
     left,
     top,
     width: right.map((edge, label) => edge - left[label]),
@@ -315,12 +326,13 @@ export function components({ data, width, height }) {
 }
 
 /**
- * Gives the distance of each pixel of a mask from the nearest that is not in it, and which that is.
+ * Gives the distance of each pixel of a mask from the nearest that is not in it.
  *
  * @param {Plane} mask  Not all of it 1.
- * @returns {{ distances: Float32Array, nearest: Int32Array }}
+ * @param {Int32Array | null} [nearest]  Is told which that is.
+ * @returns {Float32Array}
  */
-export function distancesWithin({ data, width, height }) {
+export function distancesWithin({ data, width, height }, nearest = null) {
   const far = width + height;
   // Up and down first: the row of the nearest in the same column.
   const rowOf = new Int32Array(data.length);
@@ -337,7 +349,6 @@ export function distancesWithin({ data, width, height }) {
     }
   }
   const distances = new Float32Array(data.length);
-  const nearest = new Int32Array(data.length);
   // Then across: each column gives a parabola of squared distances; the lowest of them are kept, from left to right.
   const columns = new Int32Array(width);
   const heights = new Float64Array(width);
@@ -367,8 +378,8 @@ export function distancesWithin({ data, width, height }) {
       const column = columns[at];
       const off = rowOf[row + column] - y;
       distances[row + x] = Math.sqrt((x - column) * (x - column) + off * off);
-      nearest[row + x] = rowOf[row + column] * width + column;
+      if (nearest !== null) nearest[row + x] = rowOf[row + column] * width + column;
     }
   }
-  return { distances, nearest };
+  return distances;
 }

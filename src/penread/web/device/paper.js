@@ -60,6 +60,28 @@ const LEAST_HEIGHT = 0.25;
 const WRITING_PX = 24;
 
 /**
+ * What is the same for a page and for a character, of pictures that are looked at as both.
+ *
+ * @type {WeakMap<Picture, { picture: Picture, sheet: Plane | null }>}
+ */
+const sheets = new WeakMap();
+/** @type {WeakMap<Picture, { picture: Picture, grainless: Plane[] }>} */
+const grounds = new WeakMap();
+
+/**
+ * @template T
+ * @param {WeakMap<Picture, T>} known
+ * @param {Picture} picture
+ * @param {() => T} make
+ * @returns {T}
+ */
+function once(known, picture, make) {
+  const found = known.get(picture) ?? make();
+  known.set(picture, found);
+  return found;
+}
+
+/**
  * Tells ink from paper on a page of text.
  *
  * @param {Picture} picture
@@ -89,13 +111,16 @@ export function character(picture) {
  * @returns {InkMap | null}
  */
 function inkOnSheet(given, widestStroke) {
-  const picture = inOneChannel(given);
-  const sheet = findSheet(picture);
+  const { picture, sheet } = once(sheets, given, () => {
+    const own = inOneChannel(given);
+    return { picture: own, sheet: findSheet(own) };
+  });
   if (sheet === null) return findInk(picture, widestStroke);
   const { width, height } = picture;
   const inside = resizeNearest(sheet, width, height).data;
   // What is around takes the colour of the sheet's edge next to it.
-  const { nearest } = distancesWithin({ ...sheet, data: sheet.data.map((isIn) => 1 - isIn) });
+  const nearest = new Int32Array(sheet.data.length);
+  distancesWithin({ ...sheet, data: sheet.data.map((isIn) => 1 - isIn) }, nearest);
   const channels = shrunk(picture, SHEET_PX).map((plane, channel) => {
     const small = medianBlur(plane, 5).data;
     const around = resizeLinear({ ...sheet, data: small.map((_, at) => small[nearest[at]]) }, width, height).data;
@@ -184,15 +209,18 @@ function inOneChannel(picture) {
  * @returns {InkMap | null}
  */
 function findInk(given, widestStroke) {
-  const picture = darkOnLight(inOneChannel(given));
-  const small = shrunk(picture, PAPER_PX);
-  const grainless = Math.max(small[0].width, small[0].height) > 2 * 5 ? small.map((each) => medianBlur(each, 3)) : small;
+  const { picture, grainless } = once(grounds, given, () => {
+    const own = darkOnLight(inOneChannel(given));
+    const small = shrunk(own, PAPER_PX);
+    const isLarge = Math.max(small[0].width, small[0].height) > 2 * 5;
+    return { picture: own, grainless: isLarge ? small.map((each) => medianBlur(each, 3)) : small };
+  });
   const paper = findPaper(grainless, widestStroke);
   const ink = darker(picture, paper);
   if (ink === null || extent(paper.planes.flatMap(({ data }) => [least(data), most(data)])) < EVEN_LIGHT) return ink;
   // Once the pen is known, shadows can be followed up to their edge.
   const pen = strokeWidth(ink) / Math.max(ink.width, ink.height);
-  return 4 * pen < widestStroke ? darker(picture, findPaper(grainless, 4 * pen)) : ink;
+  return 4 * pen < widestStroke ? darker(picture, findPaper(grainless, 4 * pen), ink.data) : ink;
 }
 
 /**
@@ -200,10 +228,12 @@ function findInk(given, widestStroke) {
  *
  * @param {Picture} picture
  * @param {Paper} paper
+ * @param {Float32Array} [memory]  For the map, where there is some to spare.
  * @returns {InkMap | null}
  */
-function darker({ width, height, channels }, { planes, isEven }) {
-  const contrast = contrastOf({ width, height, channels }, planes, isEven);
+function darker({ width, height, channels }, { planes, isEven }, memory = new Float32Array(width * height)) {
+  const contrast = memory.fill(0);
+  addContrasts(contrast, { width, height, channels }, planes, isEven);
   const threshold = Math.max(otsu(contrast), MIN_CONTRAST / 2);
   const { sample, greatest } = smoothSample(contrast, width, height);
   // A sample will do. The lower part of its levels is paper, however much ink there is.
@@ -221,7 +251,8 @@ function darker({ width, height, channels }, { planes, isEven }) {
   }
   if (count === 0 || highest < MIN_CONTRAST || greatest - paperAt < grain) return null;
   const inked = new Float32Array(count);
-  for (let at = 0, place = 0; at < contrast.length; at += 1) if (contrast[at] > threshold) inked[place++] = contrast[at];
+  let place = 0;
+  for (let at = 0; at < contrast.length; at += 1) if (contrast[at] > threshold) inked[place++] = contrast[at];
   const full = Math.fround(sortedQuantile(inked.sort(), 0.9));
   for (let at = 0; at < contrast.length; at += 1) {
     contrast[at] = Math.min(Math.max(contrast[at] / full, 0), 1);
@@ -230,19 +261,18 @@ function darker({ width, height, channels }, { planes, isEven }) {
 }
 
 /**
- * Gives by how much each pixel is darker than the paper, of 255: ink takes a part of the light away, as much in the
+ * Finds by how much each pixel is darker than the paper, of 255: ink takes a part of the light away, as much in the
  * shadow as in the sun.
  *
+ * @param {Float32Array} contrast  Zeros.
  * @param {Picture} picture
  * @param {Plane[]} planes
  * @param {boolean} isEven
- * @returns {Float32Array}
  */
-function contrastOf({ width, height, channels }, planes, isEven) {
+function addContrasts(contrast, { width, height, channels }, planes, isEven) {
   const light = Float32Array.from({ length: 256 }, (_, level) => 255 / Math.max(level, DARKEST_PAPER));
   const rows = planes.map((plane) => linearRows(plane, width, height));
   const papers = planes.map(({ data }) => new Uint8Array(width).fill(data[0]));
-  const contrast = new Float32Array(width * height);
   for (let row = 0; row < height; row += 1) {
     const own = contrast.subarray(row * width, (row + 1) * width);
     for (let channel = 0; channel < channels.length; channel += 1) {
@@ -251,7 +281,6 @@ function contrastOf({ width, height, channels }, planes, isEven) {
     }
     if (channels.length > 1) for (let x = 0; x < width; x += 1) own[x] = Math.sqrt(own[x] / 3);
   }
-  return contrast;
 }
 
 /**
@@ -518,7 +547,9 @@ function findRules(ink, span) {
   const found = components(joined);
   const long = labelsWhere(found, (label) => found.width[label] >= span * width);
   if (long.length === 0) return null;
-  const rest = stroke({ ...ink, data: ink.data.map((level, at) => (joined.data[at] === 1 ? 0 : level)) });
+  const others = ink.data.slice();
+  for (let at = 0; at < others.length; at += 1) if (joined.data[at] === 1) others[at] = 0;
+  const rest = stroke({ ...ink, data: others });
   if (rest === null) return null;
   const rules = new Uint8Array(width * height);
   for (const label of long) {
@@ -629,14 +660,15 @@ function fitCurve(xs, ys, degree) {
 /**
  * Measures the mean width of strokes, in pixels, and their median level; null where there is no ink.
  *
- * @param {InkMap} ink
+ * @param {InkMap} ink  Is changed.
  * @returns {{ width: number, level: number } | null}
  */
 function stroke(ink) {
   const inked = ink.data.filter((level) => level > RULE_INK);
   if (inked.length < 4) return null;
   const level = sortedQuantile(inked.sort(), 0.5);
-  return { width: strokeWidth({ ...ink, data: ink.data.map((own) => Math.min(own / level, 1)) }), level };
+  for (let at = 0; at < ink.data.length; at += 1) ink.data[at] = Math.min(ink.data[at] / level, 1);
+  return { width: strokeWidth(ink), level };
 }
 
 /**

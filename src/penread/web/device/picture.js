@@ -5,11 +5,10 @@ import { median } from "./arrays.js";
 /**
  * @typedef {import("./paper.js").Picture} Picture
  *
- * @typedef {object} Decoded  A picture in full size; it takes memory until it is closed.
- * @property {number} width  Upright, in its own pixels.
+ * @typedef {object} Decoded
+ * @property {Picture} shown  Upright, on paper, and no larger than it was asked for.
+ * @property {number} width  Of the picture itself, upright, in its own pixels.
  * @property {number} height
- * @property {(longestPx: number) => Picture} shrunk  Gives its pixels, the longer side no longer than this.
- * @property {() => void} close
  *
  * @typedef {{ data: Uint8ClampedArray, width: number, height: number }} Pixels  Red, green, blue and alpha.
  */
@@ -26,13 +25,14 @@ const STRIP_PIXELS = 1 << 20;
 export class PictureError extends Error {}
 
 /**
- * Decodes a file, and sets it upright.
+ * Decodes a file, sets it upright, lays what is transparent on paper, and shrinks it where it is larger than needed.
  *
  * @param {Blob} blob
+ * @param {number} longestPx  The most pixels that the longer side keeps.
  * @returns {Promise<Decoded>}
  * @throws {PictureError}
  */
-export async function decode(blob) {
+export async function decode(blob, longestPx) {
   let bitmap;
   try {
     // What the file says of its colours is left alone, as on the server.
@@ -40,17 +40,16 @@ export async function decode(blob) {
   } catch (error) {
     throw new PictureError(`The browser can't decode this picture: ${error}`);
   }
-  const { width, height } = bitmap;
-  if (width * height > MAX_PIXELS) {
+  try {
+    const { width, height } = bitmap;
+    if (width * height > MAX_PIXELS) {
+      throw new PictureError(`The picture has ${width * height} pixels; ${MAX_PIXELS} is the most.`);
+    }
+    return { width, height, shown: onPaper(shrink(stripsOf(bitmap), width, height, longestPx)) };
+  } finally {
+    // In full size it takes much memory.
     bitmap.close();
-    throw new PictureError(`The picture has ${width * height} pixels; ${MAX_PIXELS} is the most.`);
   }
-  return {
-    width,
-    height,
-    shrunk: (longestPx) => onPaper(shrink(stripsOf(bitmap), width, height, longestPx)),
-    close: () => bitmap.close(),
-  };
 }
 
 /**

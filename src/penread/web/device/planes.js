@@ -123,8 +123,9 @@ function resample(plane, across, down, addRow) {
  */
 function weighRow(data, start, { starts, sources, weights }, into) {
   for (let column = 0; column < into.length; column += 1) {
+    const end = starts[column + 1];
     let total = 0;
-    for (let tap = starts[column]; tap < starts[column + 1]; tap += 1) total += weights[tap] * data[start + sources[tap]];
+    for (let tap = starts[column]; tap < end; tap += 1) total += weights[tap] * data[start + sources[tap]];
     into[column] = total;
   }
 }
@@ -198,11 +199,15 @@ function boxTaps(begin, end, from, to) {
     const middle = begin + pad + (place + 0.5) * scale;
     const first = Math.max(Math.floor(middle - 2 * wide + 0.5), 0);
     const last = Math.min(Math.floor(middle + 2 * wide + 0.5), from + 2 * pad);
+    const weights = [];
     let total = 0;
-    for (let source = first; source < last; source += 1) total += cubic((source + 0.5 - middle) / wide, PILLOW_CUBIC);
     for (let source = first; source < last; source += 1) {
-      const weight = cubic((source + 0.5 - middle) / wide, PILLOW_CUBIC) / total;
-      if (source >= pad && source < pad + from) put(source - pad, weight);
+      const weight = cubic((source + 0.5 - middle) / wide, PILLOW_CUBIC);
+      weights.push(weight);
+      total += weight;
+    }
+    for (let source = Math.max(first, pad); source < Math.min(last, pad + from); source += 1) {
+      put(source - pad, weights[source - first] / total);
     }
   });
 }

@@ -56,7 +56,7 @@ export async function readText(strokes, recognizer, language, how = {}) {
 /**
  * Reads all that is written on a page.
  *
- * @param {Decoded} picture  A photograph or scan of it.
+ * @param {Decoded} picture  A photograph or scan of it, shrunk to `PAGE_PX`.
  * @param {Recognizer} recognizer
  * @param {Language | null} language  As `readText` takes it.
  * @param {HowToRead} [how]
@@ -65,8 +65,7 @@ export async function readText(strokes, recognizer, language, how = {}) {
  */
 export async function readPage(picture, recognizer, language, how = {}) {
   select(recognizer.info.chars, how.charset);
-  const shown = picture.shrunk(PAGE_PX);
-  const { width, height } = picture;
+  const { shown, width, height } = picture;
   const ink = page(shown);
   await nextTurn();
   how.signal?.throwIfAborted();
@@ -120,7 +119,8 @@ async function readLines(
  */
 function toCharacter({ span, row, candidates }, kinds, limit, scale) {
   const own = kinds.subarray(row * KINDS, (row + 1) * KINDS);
-  return { ...toVerdict(candidates, Math.exp(own[0]), findDoubt(span.glyph, own, limit)), box: scaled(span.box, scale) };
+  const verdict = toVerdict(candidates, Math.exp(own[0]), findDoubt(span.glyph, own, limit));
+  return { ...verdict, box: scaled(span.box, scale) };
 }
 
 /**

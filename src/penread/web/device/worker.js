@@ -11,7 +11,7 @@ import { readLanguage } from "./language.js";
 import { character } from "./paper.js";
 import { decode, PictureError } from "./picture.js";
 import { nextTurn, Recognizer } from "./recognizer.js";
-import { readPage, readText } from "./words.js";
+import { PAGE_PX, readPage, readText } from "./words.js";
 
 /**
  * @typedef {import("../reading.js").Answer} Answer
@@ -19,7 +19,7 @@ import { readPage, readText } from "./words.js";
  * @typedef {import("../reading.js").Failure} Failure
  * @typedef {import("../strokes.js").Stroke} Stroke
  * @typedef {import("./language.js").Language} Language
- * @typedef {import("./picture.js").Decoded} Decoded
+ * @typedef {import("./paper.js").Picture} Picture
  *
  * @typedef {{ id: number, type: "load" }} LoadRequest
  * @typedef {{ id: number, type: "recognize", strokes: Stroke[], charset: string | null }} RecognizeRequest
@@ -136,7 +136,7 @@ async function respond(request, signal) {
  * @returns {Promise<Explanation>}
  */
 async function explain(ready, { source, ...how }, signal) {
-  const ink = source instanceof Blob ? await withPicture(source, async (picture) => glyphOf(picture)) : source;
+  const ink = source instanceof Blob ? glyphOf((await decode(source, WORKING_PX)).shown) : source;
   return ready.explain(ink, { ...how, signal });
 }
 
@@ -169,41 +169,27 @@ async function recognize(ready, { strokes, charset }, signal) {
 async function recognizePicture(ready, { picture, charset }, signal) {
   const alive = setInterval(() => reply({ type: "alive" }), ALIVE_MS);
   try {
-    return await withPicture(picture, async (decoded) => {
-      const text = await readPage(decoded, ready, await findEnglish(), { charset, topK: TOP_K, signal });
-      if (charactersOf(text).length > 1) return text;
-      return ready.predict(glyphOf(decoded), { charset, topK: TOP_K });
-    });
+    const page = await decode(picture, PAGE_PX);
+    const text = await readPage(page, ready, await findEnglish(), { charset, topK: TOP_K, signal });
+    if (charactersOf(text).length > 1) return text;
+    await nextTurn();
+    signal.throwIfAborted();
+    const isSmall = Math.max(page.width, page.height) <= WORKING_PX;
+    const { shown } = isSmall ? page : await decode(picture, WORKING_PX);
+    return await ready.predict(glyphOf(shown), { charset, topK: TOP_K });
   } finally {
     clearInterval(alive);
   }
 }
 
 /**
- * Decodes a picture for as long as it is used.
- *
- * @template T
- * @param {Blob} picture
- * @param {(decoded: Decoded) => Promise<T>} use
- * @returns {Promise<T>}
- */
-async function withPicture(picture, use) {
-  const decoded = await decode(picture);
-  try {
-    return await use(decoded);
-  } finally {
-    decoded.close();
-  }
-}
-
-/**
  * Gives the glyph of a picture of one character.
  *
- * @param {Decoded} picture
+ * @param {Picture} picture
  * @returns {Uint8Array}
  */
 function glyphOf(picture) {
-  const ink = character(picture.shrunk(WORKING_PX));
+  const ink = character(picture);
   return ink === null ? blankGlyph() : fromInkMap(ink);
 }
 
