@@ -30,7 +30,7 @@ serve: $(VENV)/.base
 test: lint
 	$(BIN)/penread runtime
 	$(BIN)/python tests/browser.py
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadscope
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check
