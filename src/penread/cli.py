@@ -172,6 +172,8 @@ def runtime(
     fetched = _fetch_runtime(archive)
     verb = "is now" if fetched else "is already"
     _out.print(f"{PINNED.name} {PINNED.version} {verb} in {escape(str(DIRECTORY))}, sums right.", soft_wrap=True)
+    if fetched:
+        _out.print("A server that is running has it when it is started again.")
 
 
 def _fetch_runtime(archive: Path | None) -> bool:

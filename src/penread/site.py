@@ -131,7 +131,8 @@ def page_files(bundle: Bundle, *, server: bool) -> Page:
     contents["static/model/model.json"] = bundle.info.model_dump_json(indent=2).encode()
     contents["static/model/model.onnx"] = bundle.onnx
     contents["static/model/english.npz"] = _ENGLISH.read_bytes()
-    contents["config.json"] = _json({"server": server, "device": bool(engine), "version": penread.__version__})
+    config = {"server": server, "device": bool(engine), "version": penread.__version__}
+    contents["config.json"] = _json({**config, "unclear_above": bundle.info.rejection.get("unclear")})
 
     worker = contents.pop("sw.js")
     described = {name: PageFile(name, content) for name, content in sorted(contents.items())}

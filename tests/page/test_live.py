@@ -147,6 +147,16 @@ def test_a_long_word_is_no_character_that_the_model_knows_but_a_word(visit, reco
     assert page.text() == "TRAPPER"
 
 
+@pytest.mark.parametrize("lines", [("HEAT", "MEN"), ("WEAK", "3773", "TEN")])
+def test_lines_are_read_as_lines(visit, recognizer: Recognizer, lines: tuple[str, ...]) -> None:
+    strokes = [[[x, y + 170 * number] for x, y in stroke] for number, line in enumerate(lines) for stroke in word(line)]
+    assert recognizer.predict(Ink(strokes)).reason in {"unknown", "solid"}
+    page = visit()
+    page.draw(strokes, size_px=380, at=30)
+    page.expect_state("text")
+    assert page.text().split() == list(lines)
+
+
 def test_a_wide_scribble_is_no_word(visit, recognizer: Recognizer) -> None:
     wave = [
         [[10 * step, (step % 2) * 60 + shake] for step, shake in enumerate(np.random.default_rng(0).normal(0, 6, 40))]
@@ -183,6 +193,17 @@ def test_look_alikes_are_both_the_answer(visit) -> None:
     page.page.locator("#charset").select_option("lower")
     page.settle()
     assert page.char() == "o"
+
+
+def test_a_bar_is_one_of_three(visit) -> None:
+    page = visit()
+    page.draw([[[0, step] for step in range(0, 101, 5)]])
+    page.expect_state("ready")
+    assert set(page.page.locator("#headline").inner_text().replace(",", "").replace(" or", "").split()) == {
+        "1",
+        "l",
+        "I",
+    }
 
 
 def test_a_charset_of_ones_own(visit) -> None:

@@ -219,7 +219,7 @@ def test_who_reads_on_the_device_sends_nothing_even_at_the_start(visit) -> None:
 
     page.page.route("**/config.json", late)
     page.page.reload(wait_until="commit")
-    page.page.wait_for_selector("#canvas")
+    page.page.wait_for_load_state("domcontentloaded")
     page.sent.clear()
     page.draw(STROKES_L)
     assert page.char() == "L"

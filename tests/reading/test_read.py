@@ -342,7 +342,7 @@ HOSTILE: dict[str, Callable[[], Image.Image | np.ndarray | Ink]] = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(180)
 def test_what_is_no_writing_takes_bounded_time_and_memory(recognizer: Recognizer, name: str) -> None:
     source = HOSTILE[name]()
     tracemalloc.start()

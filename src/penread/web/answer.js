@@ -236,6 +236,17 @@ export function createAnswerView(parts, i18n, announce, onSelect) {
     announce(`${parts.headline.textContent}. ${parts.remark.textContent}`);
   }
 
+  /**
+   * Adds what else there is to say of an answer, as a sentence of its own.
+   *
+   * @param {string} words
+   * @param {How} how
+   */
+  function addNote(words, { note }) {
+    if (note === undefined) return words;
+    return words === "" ? text(note) : `${words.replace(/[^.!?]$/, "$&.")} ${text(note)}`;
+  }
+
   /** @param {readonly Candidate[]} candidates */
   function speakList(candidates) {
     return candidates
@@ -255,13 +266,12 @@ export function createAnswerView(parts, i18n, announce, onSelect) {
     setText(null);
     setGlyph(answer.glyph);
     setFacts(how, char !== null);
-    const note = how.note === undefined ? "" : ` ${text(how.note)}`;
     if (char === null) {
       setState("unclear");
       setCandidates(candidates, text("perhapsHeading"));
       parts.char.textContent = "?";
       const key = reason === null ? "unclear" : reason === "empty" ? "emptyReason" : reason;
-      setWords(text(`${key}Headline`), text(`${key}Remark`) + note);
+      setWords(text(`${key}Headline`), addNote(text(`${key}Remark`), how));
       const list = candidates.length > 0 ? ` ${text("spokenPerhaps", { list: speakList(candidates) })}` : "";
       return `${parts.headline.textContent}. ${parts.remark.textContent}${list}`;
     }
@@ -271,20 +281,17 @@ export function createAnswerView(parts, i18n, announce, onSelect) {
     const percent = i18n.spokenPercent(confidence);
     const others = candidates.filter((candidate) => candidate.char !== char);
     const list = others.length > 0 ? ` ${text("spokenOthers", { list: speakList(others) })}` : "";
-    const second = others[0];
-    if (second !== undefined && second.confidence >= EITHER_SHARE && looksLike(char, second.char)) {
+    const alike = candidates.filter((each) => each.confidence >= EITHER_SHARE && looksLike(char, each.char));
+    if (alike.length > 1 && looksLike(char, others[0].char)) {
       const remark = text("eitherRemark");
-      setWords(text("eitherHeadline", { one: char, other: second.char }), remark + note);
-      return text("spokenEither", {
-        one: i18n.spokenChar(char),
-        percent,
-        other: i18n.spokenChar(second.char),
-        otherPercent: i18n.spokenPercent(second.confidence),
-        remark,
-      });
+      // It looks like 1 and I where it is a bar: of the two shapes of its class that is the small letter.
+      const names = alike.map((each) => (each.char === "L" ? "l" : each.char));
+      parts.char.textContent = names[0];
+      setWords(i18n.either(names), addNote(remark, how));
+      return text("spokenEither", { list: speakList(alike), remark });
     }
-    setWords(i18n.percent(confidence), text(nameCertainty(confidence)) + note, true);
-    return text("spokenAnswer", { char: i18n.spokenChar(char), percent }) + note + list;
+    setWords(i18n.percent(confidence), addNote(text(nameCertainty(confidence)), how), true);
+    return text("spokenAnswer", { char: i18n.spokenChar(char), percent }) + list + addNote("", how);
   }
 
   /**
@@ -302,12 +309,12 @@ export function createAnswerView(parts, i18n, announce, onSelect) {
     setText(answer);
     setGlyph(null);
     setFacts(how, true);
-    const note = how.note === undefined ? "" : ` ${text(how.note)}`;
     const remark = doubts > 0 ? text("someDoubt", { count: doubts }) : "";
-    setWords(text(nameCertainty(Math.min(...shares))), remark + note);
+    setWords(text(nameCertainty(Math.min(...shares))), addNote(remark, how));
     // Of the least sure one there is most to tell.
     select(isSame ? selected : shares.indexOf(Math.min(...shares)));
-    return text("spokenText", { text: answer.text.replaceAll("\uFFFD", "?"), remark: parts.headline.textContent ?? "" }) + note;
+    const headline = parts.headline.textContent ?? "";
+    return addNote(text("spokenText", { text: answer.text.replaceAll("\uFFFD", "?"), remark: headline }), how);
   }
 
   return {

@@ -13,14 +13,18 @@ const TIMEOUT_MS = 10_000;
 /** A photograph of a page is megabytes to send and seconds to read. */
 const PICTURE_TIMEOUT_MS = 60_000;
 
-/** @returns {Reader} */
-export function createServerReader() {
+/**
+ * @param {() => number | null} unclearAbove  The model's own bound to reject a single character, where it is known.
+ * @returns {Reader}
+ */
+export function createServerReader(unclearAbove) {
   return {
     async recognize(strokes, { charset, signal }) {
       const body = { strokes, top_k: TOP_K, charset };
       const alone = asCharacter(await ask("api/v1/predict", json({ ...body, include_glyph: true }), signal));
-      if (!mayBeText(alone, strokes)) return alone;
-      const text = asText(await ask("api/v1/read", json(body), signal));
+      const how = mayBeText(alone, unclearAbove());
+      if (how === null) return alone;
+      const text = asText(await ask("api/v1/read", json({ ...body, unclear_above: how.unclearAbove }), signal));
       return isText(alone, text) ? text : alone;
     },
 

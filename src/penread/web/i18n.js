@@ -12,6 +12,7 @@
  *   with each {name} in it replaced; `values.count` chooses the plural form.
  * @property {(share: number) => string} percent  A share as it is read on the page: "93%".
  * @property {(share: number) => string} spokenPercent  The same for a screen reader: "93 percent".
+ * @property {(names: readonly string[]) => string} either  "0 or O".
  * @property {(char: string) => string} spokenChar  A character for a screen reader.
  */
 
@@ -101,7 +102,6 @@ export const MESSAGES = {
     likely: "Quite likely",
     possible: "Possible",
     guess: "Only a guess",
-    eitherHeadline: "{one} or {other}",
     eitherRemark: "Alone they look the same. Choose the characters allowed, or write a word.",
     someDoubt: { one: "{count} character is in doubt", other: "{count} characters are in doubt" },
     charLabel: "{char}, {percent}",
@@ -162,7 +162,7 @@ export const MESSAGES = {
     undone: "Undone.",
     redone: "Redone.",
     spokenAnswer: "{char}, {percent}.",
-    spokenEither: "{one}, {percent}, or {other}, {otherPercent}. {remark}",
+    spokenEither: "{list}. {remark}",
     spokenText: "Read: {text}. {remark}",
     spokenOthers: "Other candidates: {list}.",
     spokenPerhaps: "Perhaps: {list}.",
@@ -261,7 +261,6 @@ export const MESSAGES = {
     likely: "Скорее всего",
     possible: "Возможно",
     guess: "Только догадка",
-    eitherHeadline: "{one} или {other}",
     eitherRemark: "По отдельности они неразличимы. Укажите возможные символы или напишите слово.",
     someDoubt: {
       one: "{count} символ под сомнением",
@@ -327,7 +326,7 @@ export const MESSAGES = {
     undone: "Отменено.",
     redone: "Возвращено.",
     spokenAnswer: "{char}, {percent}.",
-    spokenEither: "{one}, {percent}, или {other}, {otherPercent}. {remark}",
+    spokenEither: "{list}. {remark}",
     spokenText: "Прочитано: {text}. {remark}",
     spokenOthers: "Другие варианты: {list}.",
     spokenPerhaps: "Возможно, это: {list}.",
@@ -385,6 +384,7 @@ export function createI18n(language) {
       if (share > 0 && share < 0.005) return text("belowOne");
       return tools.spoken.format(share * 100);
     },
+    either: (names) => tools.choice.format(names),
     // "a" and "A" sound alike. Only the small letter is told apart: a class named "C" may stand for
     // both cases, so to say "capital" could be wrong.
     spokenChar(char) {
@@ -398,6 +398,7 @@ function createTools(language) {
   return {
     language,
     plurals: new Intl.PluralRules(language),
+    choice: new Intl.ListFormat(language, { type: "disjunction" }),
     written: new Intl.NumberFormat(language, { style: "percent" }),
     spoken: new Intl.NumberFormat(language, {
       style: "unit",

@@ -89,11 +89,14 @@ const camera = createCamera({
 });
 
 /** @type {Record<Where, Reader | null>} */
-const readers = { server: createServerReader(), device: null };
+const readers = { server: createServerReader(() => unclearAbove), device: null };
 /** Where there is something to read with: told by the page's host.
  * @type {Record<Where, boolean>} */
 const has = { server: true, device: false };
 
+/** The bound of the server's model to reject a single character.
+ * @type {number | null} */
+let unclearAbove = null;
 /** @type {Mode} */
 let mode = "drawing";
 /** The one that answered last.
@@ -451,7 +454,7 @@ function label() {
   const drawn = count === 0 ? i18n.text("canvasEmpty") : i18n.text("canvasStrokes", { count });
   if (canvas.getAttribute("aria-label") !== drawn) canvas.setAttribute("aria-label", drawn);
   if (model !== null) find("model").textContent = i18n.text("model", model);
-  find("privacy").textContent = i18n.text(where.value === "device" ? "privacyDevice" : "privacyServer");
+  find("privacy").textContent = i18n.text((shown?.where ?? where.value) === "device" ? "privacyDevice" : "privacyServer");
 }
 
 async function copy() {
@@ -508,6 +511,7 @@ ownCharset.addEventListener("input", () => void recognize({ isLive: true }));
 
 where.addEventListener("change", () => {
   remember("where", where.value);
+  forget();
   label();
   void recognize({ isLive: true });
 });
@@ -585,6 +589,7 @@ async function configure() {
     const config = await response.json();
     has.server = config.server === true;
     has.device = config.device === true;
+    unclearAbove = typeof config.unclear_above === "number" ? config.unclear_above : null;
   } catch {
     // The host is away, or older than the page: the server is asked, and says so itself.
     return;

@@ -1,34 +1,29 @@
-// One character or several? A drawing is read as one character first; what is none may be a word.
+// One character or several? A drawing is read as one character first; what is none may be a text.
 
 import { charactersOf } from "./reading.js";
 
 /**
  * @typedef {import("./reading.js").CharacterAnswer} CharacterAnswer
  * @typedef {import("./reading.js").TextAnswer} TextAnswer
- * @typedef {import("./strokes.js").Stroke} Stroke
  */
 
-// A long word, squeezed into the square that one character has, looks like nothing the model knows. So what is nothing
-// is read as text where it is wide, and shown as text where all of it is read well. Of words put together from drawn
-// characters nearly all are shown then, a third more than by the model's own "several"; of scribbles only those that go
-// up and down along a line, as writing does.
-const WIDE = 1.6;
-const CONVINCING = 0.6;
+// A long word or two lines, squeezed into the square that one character has, look like nothing the model knows, or like
+// a blot. So what is rejected as that is read as text, too, and each character must pass as one by itself: where so many
+// do, and are read so well, it is a text. (Chosen on words and lines put together from characters drawn for training,
+// against scribbles and doodles made for it; the model's own "several" needs no more than two characters.)
+const PASSING = 0.8;
+const WELL_READ = 0.8;
 
 /**
  * Tells whether a drawing that was read as one character is to be read as text.
  *
  * @param {CharacterAnswer} alone  What it is as one character.
- * @param {readonly Stroke[]} strokes
+ * @param {number | null} unclearAbove  The model's own bound to reject a single character, where it is known.
+ * @returns {{ unclearAbove: number | null } | null}  How; null where it isn't.
  */
-export function mayBeText({ reason }, strokes) {
-  if (reason !== "unknown") return reason === "several";
-  const points = strokes.flat();
-  const [width, height] = [0, 1].map((axis) => {
-    const along = points.map((point) => point[axis]);
-    return along.reduce((a, b) => Math.max(a, b), -Infinity) - along.reduce((a, b) => Math.min(a, b), Infinity);
-  });
-  return width > WIDE * height;
+export function mayBeText({ reason }, unclearAbove) {
+  if (reason === "several") return { unclearAbove: null };
+  return (reason === "unknown" || reason === "solid") && unclearAbove !== null ? { unclearAbove } : null;
 }
 
 /**
@@ -41,6 +36,8 @@ export function isText({ reason }, text) {
   const characters = charactersOf(text);
   if (characters.length < 2) return false;
   if (reason === "several") return true;
-  const logs = characters.map(({ char, confidence }) => (char === null ? -Infinity : Math.log(confidence)));
-  return logs.reduce((sum, log) => sum + log, 0) / logs.length >= Math.log(CONVINCING);
+  const passing = characters.filter(({ char }) => char !== null);
+  const logs = passing.map(({ confidence }) => Math.log(confidence));
+  const mean = logs.reduce((sum, log) => sum + log, 0) / Math.max(logs.length, 1);
+  return passing.length >= PASSING * characters.length && mean >= Math.log(WELL_READ);
 }

@@ -150,11 +150,12 @@ async function explain(ready, { source, ...how }, signal) {
  */
 async function recognize(ready, { strokes, charset }, signal) {
   const alone = await ready.predict(strokes, { charset, topK: TOP_K });
-  if (!mayBeText(alone, strokes)) return alone;
+  const how = mayBeText(alone, ready.info.rejection.unclear ?? null);
+  if (how === null) return alone;
   // Words take a while: has the drawing changed meanwhile?
   await nextTurn();
   signal.throwIfAborted();
-  const text = await readText(strokes, ready, await findEnglish(), { charset, topK: TOP_K });
+  const text = await readText(strokes, ready, await findEnglish(), { charset, topK: TOP_K, ...how });
   return isText(alone, text) ? text : alone;
 }
 
