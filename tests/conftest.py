@@ -43,14 +43,19 @@ def pytest_report_header() -> str:
 def small_emnist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a small pool47: 40 images a class to train on, 10 to test; real ones where they are at hand."""
     data_dir = tmp_path_factory.mktemp("emnist")
+    write_small(data_dir, per_class=40)
+    return data_dir
+
+
+def write_small(data_dir: Path, *, per_class: int) -> None:
+    """Writes a small pool47 with so many images a class to train on, and 10 to test."""
     if HAS_SHARED:
-        train = real_subset(REAL_EMNIST, "pool47", 40, 1, "train")
+        train = real_subset(REAL_EMNIST, "pool47", per_class, 1, "train")
         test = real_subset(REAL_EMNIST, "pool47", 10, 2, "test")
     else:
-        train = typeset_subset("pool47", 40, 1, "train")
+        train = typeset_subset("pool47", per_class, 1, "train")
         test = typeset_subset("pool47", 10, 2, "test")
     write_split(data_dir, train, test)
-    return data_dir
 
 
 @pytest.fixture(scope="session")

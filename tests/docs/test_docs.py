@@ -22,7 +22,7 @@ from penread.ink import MAX_COORDINATE
 from penread.lines import MAX_LINES, MAX_PARTS
 from penread.server import limits
 from penread.server.settings import Settings
-from tests.conftest import ROOT, STROKES_L
+from tests.conftest import ROOT, STROKES_L, write_small
 from tests.documents.written import page_of, save_pages
 from tests.made import drawn
 
@@ -53,10 +53,13 @@ def commands(document: Path) -> list[str]:
 
 
 @pytest.fixture
-def workplace(tmp_path: Path, small_emnist: Path) -> Path:
+def workplace(tmp_path: Path, small_emnist: Path, request: pytest.FixtureRequest) -> Path:
     """A folder as a reader of the documents has it: the data, some pictures, the commands on the PATH."""
     data_dir = tmp_path / "data" / "emnist"
     shutil.copytree(small_emnist, data_dir)
+    if "models.md" in request.node.name:
+        # All recipes are trained there, one after the other: few images will do to see that they are.
+        write_small(data_dir, per_class=12)
     (tmp_path / "drawings").mkdir()
     for name, allowed in (
         ("chars74k_hnd", str.isalnum), ("omniglot_latin_mouse", str.islower), ("pendigits", str.isdigit),
