@@ -26,6 +26,11 @@ MAX_COORDINATE = 1e6
 _MIN_EXTENT = 1e-9
 # The pen comes down as a disc this often along a stroke, on the grid; its edge is then true to 0.02 pixels.
 _STEP_PX = 0.5
+# It comes down on eighths of a pixel, so that its 64 pictures can be made beforehand.
+_PHASES = 8
+_REACH_PX = PEN_PX / 2 + 0.5
+# Fewer are drawn sooner than those that are there twice are found.
+_MANY_PLACES = 1_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,35 +73,61 @@ class Ink:
         extent = float((high - low).max())
         # The strokes' long side and the width of the pen make the character's long side. A dot has no extent.
         scale = (LONG_SIDE_PX - PEN_PX) / extent if extent > _MIN_EXTENT else 0.0
-        middle = (low + high) / 2
-        path = np.concatenate([_resample((stroke - middle) * scale + GRID_PX / 2) for stroke in self.strokes])
-        # Strokes that were gone over again and again put the pen down in the same places, to an eighth of a
-        # pixel: once will do.
-        places = np.floor(path * 8 + 0.5).astype(np.int64)
-        rows, columns = np.divmod(np.unique(places[:, 1] * (8 * GRID_PX) + places[:, 0]), 8 * GRID_PX)
-        return from_coverage(_coverage(np.stack([columns, rows], axis=1) / 8))
+        path = _resampled((points - (low + high) / 2) * scale + GRID_PX / 2, [len(stroke) for stroke in self.strokes])
+        places = np.floor(path * _PHASES + 0.5).astype(np.int64)
+        if len(places) > _MANY_PLACES:
+            # Strokes that were gone over again and again put the pen down in the same places: once will do.
+            been = np.zeros((_PHASES * GRID_PX) ** 2, dtype=np.bool_)
+            been[places[:, 1] * (_PHASES * GRID_PX) + places[:, 0]] = True
+            rows, columns = np.divmod(np.flatnonzero(been), _PHASES * GRID_PX)
+            places = np.stack([columns, rows], axis=1)
+        return from_coverage(_coverage(places))
 
 
-def _resample(stroke: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Puts points along a polyline at most ``_STEP_PX`` apart."""
-    if len(stroke) == 1:
-        return stroke
-    starts, steps = stroke[:-1], np.diff(stroke, axis=0)
+def _resampled(points: NDArray[np.float64], lengths: list[int]) -> NDArray[np.float64]:
+    """Puts points along polylines at most ``_STEP_PX`` apart.
+
+    Args:
+        points: The points of all polylines, one after the other, float (points, 2).
+        lengths: How many points each of them has.
+    """
+    ends = np.cumsum(lengths) - 1
+    steps = np.diff(points, axis=0)
     pieces = np.ceil(np.hypot(steps[:, 0], steps[:, 1]) / _STEP_PX).astype(np.int64)
+    # From one polyline to the next the pen is lifted.
+    pieces[ends[:-1]] = 0
     segment = np.repeat(np.arange(len(pieces)), pieces)
     within = np.arange(len(segment)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
-    points = starts[segment] + steps[segment] * (within / pieces[segment])[:, None]
-    return np.concatenate([points, stroke[-1:]])
+    between = points[segment] + steps[segment] * (within / pieces[segment])[:, None]
+    return np.concatenate([between, points[ends]])
 
 
-def _coverage(path: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Draws a round pen at each point: float (56, 56), the part of each pixel that is ink."""
-    reach = PEN_PX / 2 + 0.5
-    window = np.arange(int(np.ceil(2 * reach)) + 1)
-    corner = np.floor(path - reach).astype(np.int64)
-    columns = np.clip(corner[:, 0, None] + window, 0, GRID_PX - 1)
-    rows = np.clip(corner[:, 1, None] + window, 0, GRID_PX - 1)
-    squared = ((columns + 0.5 - path[:, 0, None]) ** 2)[:, None, :] + ((rows + 0.5 - path[:, 1, None]) ** 2)[:, :, None]
+def _pen() -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Makes the pen: for each phase of a place, the pixels around it and how far off their middles are, squared.
+
+    Returns:
+        Pixels, as steps in the grid from the pixel that the place is in, and squares, both (phases, pixels).
+    """
+    phase = np.arange(_PHASES) / _PHASES
+    pixels = np.floor(phase - _REACH_PX).astype(np.int64)[:, None] + np.arange(int(np.ceil(2 * _REACH_PX)) + 1)
+    squared = (pixels + 0.5 - phase[:, None]) ** 2
+    steps = pixels[:, None, :, None] * GRID_PX + pixels[None, :, None, :]
+    squares = squared[:, None, :, None] + squared[None, :, None, :]
+    return steps.reshape(_PHASES**2, -1), squares.reshape(_PHASES**2, -1)
+
+
+_PEN_PIXELS, _PEN_SQUARED = _pen()
+
+
+def _coverage(places: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Draws a round pen at each place: float (56, 56), the part of each pixel that is ink.
+
+    Args:
+        places: x and y, in eighths of a pixel, int (places, 2). The pen is within the grid at each of them.
+    """
+    x, y = places[:, 0], places[:, 1]
+    phase = (y % _PHASES) * _PHASES + x % _PHASES
+    pixels = _PEN_PIXELS[phase] + (y // _PHASES * GRID_PX + x // _PHASES)[:, None]
     nearest = np.full(GRID_PX * GRID_PX, np.inf)
-    np.minimum.at(nearest, (rows[:, :, None] * GRID_PX + columns[:, None, :]).ravel(), squared.ravel())
-    return np.asarray(np.clip(reach - np.sqrt(nearest), 0, 1)).reshape(GRID_PX, GRID_PX)
+    np.minimum.at(nearest, pixels.ravel(), _PEN_SQUARED[phase].ravel())
+    return np.asarray(np.clip(_REACH_PX - np.sqrt(nearest), 0, 1)).reshape(GRID_PX, GRID_PX)
