@@ -73,6 +73,20 @@ lock:
 	grep '^torch==' constraints.txt > constraints.new && mv constraints.new constraints.txt
 	$(MAKE) $(VENV)/.dev
 	$(BIN)/python -m pip freeze --exclude-editable | sed 's/+cpu$$//' > constraints.txt
+	rm -f deploy/build-requirements.txt
+	$(MAKE) deploy/requirements.txt
+
+# What the image installs, with the hashes of its files: what pyproject.toml asks for, at the versions above, for every
+# Python that penread runs on and every processor.
+COMPILE = $(VENV)/lock/bin/uv pip compile --quiet --no-config --universal --python-version 3.11 --only-binary :all: \
+  --generate-hashes --constraint constraints.txt --custom-compile-command 'make lock'
+
+deploy/requirements.txt: pyproject.toml constraints.txt | $(VENV)/.venv
+	$(BIN)/python -m venv $(VENV)/lock
+	$(VENV)/lock/bin/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' | \
+	  $(COMPILE) --output-file deploy/build-requirements.txt -
+	$(COMPILE) --output-file $@ pyproject.toml
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

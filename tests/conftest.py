@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx2
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from penread import Recognizer
 from tests.browser import find_chromium
@@ -22,6 +22,12 @@ from tests.made import drawn, real_subset, typeset_subset, write_split
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+# Several tests run at a time: torch's threads would wait for each other by turning in circles, on cores that others
+# need. A thread each, then, and where a test wants two, they sleep while they wait. torch reads this when it is loaded,
+# and so does what tests start.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 ROOT = Path(__file__).parents[1]
 SHARED = Path(os.environ.get("PENREAD_DATA", ROOT.parent / "shared" / "data"))
@@ -47,14 +53,14 @@ def small_emnist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return data_dir
 
 
-def write_small(data_dir: Path, *, per_class: int) -> None:
-    """Writes a small pool47 with so many images a class to train on, and 10 to test."""
+def write_small(data_dir: Path, *, per_class: int, test_per_class: int = 10) -> None:
+    """Writes a small pool47 with so many images a class to train on, and so many to test."""
     if HAS_SHARED:
         train = real_subset(REAL_EMNIST, "pool47", per_class, 1, "train")
-        test = real_subset(REAL_EMNIST, "pool47", 10, 2, "test")
+        test = real_subset(REAL_EMNIST, "pool47", test_per_class, 2, "test")
     else:
         train = typeset_subset("pool47", per_class, 1, "train")
-        test = typeset_subset("pool47", 10, 2, "test")
+        test = typeset_subset("pool47", test_per_class, 2, "test")
     write_split(data_dir, train, test)
 
 
@@ -98,14 +104,15 @@ def serving(*options: str, env: dict[str, str] | None = None) -> Iterator[tuple[
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[str]:
-    """The address of a running server with the shipped bundle."""
-    with serving() as (address, _):
+    """The address of a running server with the shipped bundle. It doesn't log every file that a page loads."""
+    with serving(env={"PENREAD_LOG_LEVEL": "warning"}) as (address, _):
         yield address
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """A headless Chromium."""
+    """A headless Chromium. On a busy machine it may take its time: what is expected of a page may come late."""
+    expect.set_options(timeout=20_000)
     chromium = find_chromium()
     assert chromium, "The page is tested in Chromium: run `python tests/browser.py`, or set PENREAD_CHROMIUM."
     with sync_playwright() as playwright:

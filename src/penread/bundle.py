@@ -157,6 +157,25 @@ class Bundle:
         return cls(info, onnx)
 
 
+def load_all(bundles: list[str]) -> list[Bundle]:
+    """Loads bundles that are served side by side.
+
+    Args:
+        bundles: Names of bundles that ship with penread, or directories.
+
+    Raises:
+        BundleError: There is none, one is missing or damaged, or two have the same name.
+    """
+    if not bundles:
+        raise BundleError("No bundle is named: leave the setting out, or name one.")
+    loaded: dict[str, Bundle] = {}
+    for each in map(Bundle.load, bundles):
+        if each.info.name in loaded:
+            raise BundleError(f"Two bundles are called {each.info.name}: serve one of them, or rename one.")
+        loaded[each.info.name] = each
+    return list(loaded.values())
+
+
 def shipped() -> list[str]:
     """Lists the names of the bundles that ship with penread."""
     return sorted(path.parent.name for path in _SHIPPED.glob("*/model.json"))

@@ -6,6 +6,7 @@ What needs the ``train`` extra is imported inside the commands that need it.
 from __future__ import annotations
 
 import csv
+import inspect
 import json
 import signal
 import socket
@@ -24,11 +25,12 @@ from rich.table import Table
 
 import penread
 from penread import results
-from penread.bundle import DEFAULT_BUNDLE, Bundle, shipped
+from penread.bundle import DEFAULT_BUNDLE, Bundle, load_all, shipped
 from penread.charset import select
 from penread.documents import Document, expand, ink, opened
 from penread.errors import CharsetError, InputError, PenreadError, TrainingError
 from penread.files import replacing
+from penread.server.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -91,36 +93,62 @@ def _version(
         raise typer.Exit
 
 
-@app.command()
-def serve(
-    host: Annotated[str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on.", show_default="8000")] = None,
-    bundle: Annotated[
-        str | None,
-        typer.Option(help="A bundle that ships, or a bundle's directory.", show_default=DEFAULT_BUNDLE),
-    ] = None,
-) -> None:
-    """Serve the page and the HTTP API. PENREAD_HOST, PENREAD_PORT and PENREAD_BUNDLE set the same."""
+def _with_settings(command: Callable[[dict[str, Any]], None]) -> Callable[..., None]:
+    """Gives a command an option for each setting of the server."""
+
+    def with_options(**options: Any) -> None:  # noqa: ANN401 - as many types as settings
+        command({name: value for name, value in options.items() if value is not None})
+
+    parameters = [
+        inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=None,
+            annotation=Annotated[
+                _type_of_option(field.annotation) | None,
+                typer.Option(
+                    f"--{name.replace('_', '-')}" + (f"/--no-{name}" if field.annotation is bool else ""),
+                    help=f"{(field.description or '').replace('`', '')}.",
+                    show_default=str(field.default) if field.default is not None else False,
+                ),
+            ],
+        )
+        for name, field in Settings.model_fields.items()
+    ]
+    with_options.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    with_options.__annotations__ = {each.name: each.annotation for each in parameters}
+    with_options.__doc__ = command.__doc__
+    return with_options
+
+
+def _type_of_option(of_setting: Any) -> Any:  # noqa: ANN401 - types
+    """What a setting is as an option: numbers and switches are themselves; all else is checked by ``Settings``."""
+    return of_setting if of_setting in {int, float, bool} else str
+
+
+@app.command("serve")
+@_with_settings
+def serve(options: dict[str, Any]) -> None:
+    """Serve the page and the HTTP API. PENREAD_HOST, PENREAD_PORT and so on set the same in the environment."""
     # uvicorn stops in order and then raises the signal again: that is no failure, and nor is an end before it runs.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    import uvicorn  # noqa: PLC0415 - half a second that no other command has to wait
-    from pydantic import ValidationError  # noqa: PLC0415 - as above
+    from pydantic import ValidationError  # noqa: PLC0415 - no other command has to wait for it
 
-    from penread.server.app import create_app  # noqa: PLC0415 - as above
-    from penread.server.settings import Settings  # noqa: PLC0415 - as above
+    from penread.server.process import run  # noqa: PLC0415 - as above
+    from penread.server.security import rate_limit  # noqa: PLC0415 - as above
 
-    given: dict[str, Any] = {
-        name: value for name, value in (("host", host), ("port", port), ("bundle", bundle)) if value is not None
-    }
     try:
-        settings = Settings(**given)
+        settings = Settings(**options)
     except ValidationError as error:
         wrong = error.errors()[0]
-        raise InputError(f"{wrong['loc'][0]}: {wrong['msg']} (given: {wrong['input']}).") from error
+        message = wrong["msg"].removeprefix("Value error, ")
+        given = "" if wrong["loc"][0] == "api_keys" else f" (given: {wrong['input']})"
+        raise InputError(f"{wrong['loc'][0]}: {message}{given}.") from error
     # What is wrong is better told here, in a line, than from inside the server's start.
-    Bundle.load(settings.bundle)
+    load_all(settings.bundles)
+    rate_limit(settings)
     _check_address(settings.host, settings.port)
-    uvicorn.run(create_app(settings), host=settings.host, port=settings.port, timeout_graceful_shutdown=1)
+    run(settings)
 
 
 def _check_address(host: str, port: int) -> None:

@@ -38,6 +38,10 @@ _UPRIGHT = {
 _SWAPS_SIDES = {_UPRIGHT[orientation] for orientation in (5, 6, 7, 8)}
 # Integers fill 8, 12 or 16 bits, as scanners and cameras give them; floats hold the same, or go to 1.
 _INTEGER_TOPS = (255, 4095, 65535)
+# A PNG has one profile; the letters of its name may stand in compressed data by chance.
+_MAX_PROFILES = 8
+# Of PPM in plain text.
+_MAX_PLAIN_BYTES = 4_000_000
 # Levels that differ by less, of 255, are one colour with noise.
 _MIN_CONTRAST = 32
 
@@ -62,6 +66,8 @@ def picture(image: ImageSource, longest_px: int) -> tuple[NDArray[np.uint8], tup
     try:
         if isinstance(image, Image.Image):
             return _shrunk(image, longest_px)
+        if isinstance(image, bytes):
+            _check_effort(image)
         source = io.BytesIO(image) if isinstance(image, bytes) else image
         with Image.open(source, formats=IMAGE_FORMATS) as opened:
             _check_pixels(opened)
@@ -87,9 +93,27 @@ def picture(image: ImageSource, longest_px: int) -> tuple[NDArray[np.uint8], tup
         raise InputError(f"The image is damaged, incomplete or of an unusual kind ({error}).") from error
 
 
+def count_pixels(image: bytes) -> int:
+    """Counts the pixels of an image file by its head alone: 0 where it is none that can be read."""
+    try:
+        with Image.open(io.BytesIO(image), formats=IMAGE_FORMATS) as opened:
+            return opened.width * opened.height
+    # As above; what is wrong with it is told when it is read.
+    except Exception:  # noqa: BLE001
+        return 0
+
+
 def _shrunk(image: Image.Image, longest_px: int) -> tuple[NDArray[np.uint8], tuple[int, int]]:
     _check_pixels(image)
     return _upright(image, longest_px, None)
+
+
+def _check_effort(content: bytes) -> None:
+    """Refuses files that are made to take minutes: Pillow unzips every profile, and takes text apart byte by byte."""
+    if content.startswith(b"\x89PNG") and content.count(b"iCCP") > _MAX_PROFILES:
+        raise InputError("The image has many colour profiles, where one is allowed.")
+    if content[:2] in {b"P1", b"P2", b"P3"} and len(content) > _MAX_PLAIN_BYTES:
+        raise InputError(f"An image in plain text has at most {_MAX_PLAIN_BYTES:,} bytes; save it as PNG.")
 
 
 def _check_pixels(image: Image.Image) -> None:

@@ -81,6 +81,27 @@ def to_glyph(source: Source) -> NDArray[np.uint8]:
     )
 
 
+def to_glyphs(sources: Sequence[Source] | NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Turns anything that can be read into glyphs, see ``to_glyph``.
+
+    Args:
+        sources: Ink, images and glyphs, mixed as you like; or an array of glyphs, uint8 (N, 28, 28).
+
+    Returns:
+        The glyphs, uint8 (N, 28, 28).
+
+    Raises:
+        InputError: A source can't be read; where there are several, the message says which.
+    """
+    glyphs = np.zeros((len(sources), 28, 28), np.uint8)
+    for number, source in enumerate(sources):
+        try:
+            glyphs[number] = to_glyph(source)
+        except InputError as error:
+            raise error if len(sources) == 1 else InputError(f"Item {number}: {error}") from error
+    return glyphs
+
+
 def _is_glyph(array: NDArray[np.generic]) -> bool:
     """Tells a glyph from a picture of the same size: a glyph's border is empty, that of dark on light is not."""
     if array.shape != (28, 28) or array.dtype != np.uint8:
@@ -238,14 +259,39 @@ class Recognizer:
         """
         if isinstance(sources, (str, bytes, Path, Image.Image, Ink)):
             raise InputError("predict_many takes a list of sources; predict takes one.")
-        limit = self._checked([charset], top_k, unclear_above)
-        glyphs = np.zeros((len(sources), 28, 28), np.uint8)
-        for number, source in enumerate(sources):
-            try:
-                glyphs[number] = to_glyph(source)
-            except InputError as error:
-                raise error if len(sources) == 1 else InputError(f"Item {number}: {error}") from error
+        self._checked([charset], top_k, unclear_above)
+        glyphs = to_glyphs(sources)
         logits, kinds = self.score(glyphs)
+        return self.decide(glyphs, logits, kinds, top_k=top_k, charset=charset, unclear_above=unclear_above)
+
+    def decide(
+        self,
+        glyphs: NDArray[np.uint8],
+        logits: NDArray[np.float64],
+        kinds: NDArray[np.float64],
+        *,
+        top_k: int = 5,
+        charset: str | None = None,
+        unclear_above: float | None = None,
+    ) -> list[Prediction]:
+        """Makes predictions of what the network said: the second half of ``predict_many``, after ``score``.
+
+        Args:
+            glyphs: uint8 (N, 28, 28).
+            logits: Of each class, float (N, classes), as ``score`` gives them.
+            kinds: Log-probabilities of the kinds of ink, float (N, 3), as ``score`` gives them.
+            top_k: The most candidates to give for each.
+            charset: The characters allowed in all of them; None for all.
+            unclear_above: When to reject, see ``predict``.
+
+        Returns:
+            A prediction for each, in order.
+
+        Raises:
+            InputError: ``top_k`` is below 1, or ``unclear_above`` is not from 0 to 1.
+            CharsetError: The charset has a character that the model has not.
+        """
+        limit = self._checked([charset], top_k, unclear_above)
         log_probs, answers = alone(logits, glyphs, self.info.chars, charset)
         probs = np.exp(log_probs)
         best = np.argsort(-probs, axis=1, kind="stable")[:, :top_k]
@@ -414,6 +460,9 @@ def _doubt(glyph: NDArray[np.uint8], kinds: NDArray[np.float64], limit: float) -
 
 def _has_square(inked: NDArray[np.bool_], side: int) -> bool:
     """Tells whether a square of so many pixels a side lies within the ink."""
+    # Nearly all characters are done with here: too few of their rows have that much ink.
+    if np.count_nonzero(np.count_nonzero(inked, axis=1) >= side) < side:
+        return False
     counts = np.pad(inked, ((1, 0), (1, 0))).cumsum(axis=0, dtype=np.int64).cumsum(axis=1)
     within = counts[side:, side:] - counts[:-side, side:] - counts[side:, :-side] + counts[:-side, :-side]
     return bool(within.max() == side * side)

@@ -112,12 +112,13 @@ class Page:
     version: str
 
 
-def page_files(bundle: Bundle, *, server: bool) -> Page:
+def page_files(bundle: Bundle, *, server: bool, key: bool = False) -> Page:
     """Describes the page's files.
 
     Args:
         bundle: What the page reads with on the device; a server reads with the same.
         server: Whether there is the HTTP API beside the page.
+        key: Whether it wants a key.
     """
     contents: dict[str, bytes] = {}
     for path in sorted(WEB.rglob("*")):
@@ -131,7 +132,9 @@ def page_files(bundle: Bundle, *, server: bool) -> Page:
     contents["static/model/model.json"] = bundle.info.model_dump_json(indent=2).encode()
     contents["static/model/model.onnx"] = bundle.onnx
     contents["static/model/english.npz"] = _ENGLISH.read_bytes()
-    config = {"server": server, "device": bool(engine), "version": penread.__version__}
+    config: dict[str, Any] = {"server": server, "device": bool(engine), "version": penread.__version__}
+    if key:
+        config["key"] = True
     contents["config.json"] = _json({**config, "unclear_above": bundle.info.rejection.get("unclear")})
 
     worker = contents.pop("sw.js")

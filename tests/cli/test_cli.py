@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from PIL import Image
 import penread
 from penread import Ink
 from penread.bundle import Bundle
+from penread.cli import main
 from penread.training.data import load
 from tests.conftest import PENREAD, STROKES_L
 
@@ -37,8 +39,9 @@ def files(tmp_path: Path) -> Path:
 def test_version_and_help() -> None:
     assert run("--version").stdout.strip() == penread.__version__
     assert run().returncode != 0
+    told = run("--help").stdout
     for command in ("serve", "site", "runtime", "predict", "read", "train", "evaluate", "export", "data", "models"):
-        assert command in run("--help").stdout
+        assert command in told
         assert run(command, "--help").returncode == 0
 
 
@@ -130,18 +133,26 @@ def test_data_verify_tells_good_from_bad(small_emnist: Path, tmp_path: Path) -> 
     assert "damaged" in ended.stdout
 
 
-def test_evaluate_gives_the_accuracy_without_listed_images_too(small_emnist: Path, tmp_path: Path) -> None:
+def test_evaluate_gives_the_accuracy_without_listed_images_too(
+    small_emnist: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     listed = tmp_path / "wrong.csv"
+    arguments = ("evaluate", "--split", "pool47", "--data-dir", small_emnist, "--leave-out", listed)
 
-    def evaluated() -> str:
-        arguments = ("--split", "pool47", "--data-dir", small_emnist, "--leave-out", listed)
-        ended = run("evaluate", *arguments, cwd=tmp_path)
-        return ended.stdout if ended.returncode == 0 else ended.stderr
+    def refused() -> str:
+        """What it says of a wrong list. In this process: a new one takes seconds to load torch, for each of them."""
+        monkeypatch.setattr(sys, "argv", ["penread", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert ended.value.code == 1
+        said = capsys.readouterr()
+        assert said.out == ""
+        return said.err
 
     test = load(small_emnist, "pool47", "test")
     chars = [test.chars[label] for label in test.labels]
     listed.write_text(f"index,label\n0,{chars[0]}\n1,{chars[1]}\n5,{chars[5]}\n5,{chars[5]}\n")
-    said = evaluated()
+    said = run(*arguments, cwd=tmp_path).stdout
     assert "│ images                     │ 470" in said
     assert "Without the 3 images of" in said
     for content, message in (
@@ -154,9 +165,9 @@ def test_evaluate_gives_the_accuracy_without_listed_images_too(small_emnist: Pat
         ("index\n" + "\n".join(map(str, range(470))), "nothing is left"),
     ):
         listed.write_text(content)
-        assert message in evaluated()
+        assert message in refused()
     listed.unlink()
-    assert "wrong.csv: No such file" in evaluated()
+    assert "wrong.csv: No such file" in refused()
 
 
 def test_models_list_shows_what_ships() -> None:

@@ -12,9 +12,10 @@ from penread import Ink, Recognizer
 from tests.page.visit import Fingers, Pen, Visit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
+    from playwright.sync_api import Browser
 
 Place = tuple[float, float]
 
@@ -114,9 +115,27 @@ def at(place: Place) -> Place:
     return place[0] + LEFT, place[1] + TOP
 
 
+@pytest.fixture(scope="module")
+def bare(browser: Browser, server: str) -> Iterator[Visit]:
+    """A visit of an address of the server's that is no page: nothing is there but what a test brings."""
+    visit = Visit(browser, f"{server}/healthz")
+    # The server's own answers that are no page may load nothing, so this one is made here.
+    visit.context.route(f"{server}/bare", lambda route: route.fulfill(body="", content_type="text/html"))
+    yield visit
+    visit.context.close()
+
+
 @pytest.fixture
-def area(visit: Callable[..., Visit]) -> Area:
-    return Area(visit())
+def area(bare: Visit, server: str) -> Iterator[Area]:
+    """A drawing area in a document of its own: none of the last test's is left."""
+    bare.page.goto(f"{server}/bare")
+    bare.page.mouse.move(0, 0)
+    yield Area(bare)
+    bare.page.mouse.up()
+    # Where there is no page, there is no icon of it.
+    errors = [error for error in bare.errors if "Failed to load resource" not in error]
+    bare.errors.clear()
+    assert errors == []
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from playwright.sync_api import Locator, Route, expect
 from penread import Ink, Recognizer
 from tests.conftest import STROKES_L
 from tests.made import drawn
-from tests.page.visit import Visit
+from tests.page.visit import Visit, wait_until
 
 STROKES = {each["label"]: each["strokes"] for each in drawn()}
 SEVEN = [[[0, 0], [60, 0], [25, 100]]]
@@ -113,6 +113,7 @@ def test_several_characters_are_a_word(visit, recognizer: Recognizer) -> None:
     page.draw(word("HEK"), size_px=330, at=40)
     page.expect_state("text")
     assert page.text() == "HEK" == recognizer.read(Ink(word("HEK"))).text
+    expect(page.status).to_contain_text("HEK")
     expect(page.page.locator("#char")).to_be_hidden()
     # Each character is shown over its strokes.
     labels = page.page.locator("#boxes text")
@@ -129,7 +130,6 @@ def test_several_characters_are_a_word(visit, recognizer: Recognizer) -> None:
     expect(page.page.locator("#boxes .selected text")).to_have_text("H")
     page.page.locator("#why").click()
     expect(page.page.locator("#glyph-caption")).to_contain_text("H")
-    expect(page.status).to_contain_text("HEK")
     # A stroke more, and the boxes are not of this drawing any more.
     page.page.locator("#undo").click()
     page.settle()
@@ -176,7 +176,7 @@ def test_on_a_phone_the_stage_is_looked_at_again(visit) -> None:
     assert page.canvas.bounding_box()["y"] < 0
     gallery.locator("button").first.click()
     page.expect_state("ready")
-    page.page.wait_for_function("() => document.getElementById('canvas').getBoundingClientRect().top >= 0")
+    wait_until(page.page, "() => document.getElementById('canvas').getBoundingClientRect().top >= 0")
 
 
 def test_look_alikes_are_both_the_answer(visit) -> None:
@@ -304,7 +304,7 @@ def test_why_shows_what_speaks_for_a_character(visit) -> None:
     why.click()
     expect(why).to_have_attribute("aria-pressed", "true")
     expect(page.page.locator("#glyph-caption")).to_have_text("Blue: for E, orange: against")
-    page.page.wait_for_function("() => !document.getElementById('glyph').hidden")
+    wait_until(page.page, "() => !document.getElementById('glyph').hidden")
     colours = np.reshape(page.page.locator("#glyph").evaluate(pixels), (28, 28, 4))[..., :3].astype(int)
     blue = (colours[..., 2] - colours[..., 0])[grey[..., 0] > 128]
     assert blue.max() > 60

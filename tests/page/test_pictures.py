@@ -14,10 +14,10 @@ from PIL import Image, ImageDraw
 from playwright.sync_api import Browser, Locator, expect
 
 from penread.image import MAX_PIXELS as SERVER_MAX_PIXELS
-from penread.server.limits import MAX_BODY_BYTES
+from penread.server.settings import MAX_BODY_BYTES
 from tests.browser import find_chromium
 from tests.made import drawn
-from tests.page.visit import Visit
+from tests.page.visit import Visit, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -171,10 +171,10 @@ def test_a_picture_is_pasted_with_the_keyboard(visit) -> None:
     page = visit(permissions=["clipboard-read", "clipboard-write"])
     page.page.evaluate(
         """async (png) => {
-            const blob = await (await fetch(png)).blob();
+            const blob = new Blob([Uint8Array.from(atob(png), (char) => char.charCodeAt(0))], { type: "image/png" });
             await navigator.clipboard.write([new ClipboardItem({ "image/png": blob })]);
         }""",
-        f"data:image/png;base64,{base64.b64encode(encoded(written(WORD))).decode()}",
+        base64.b64encode(encoded(written(WORD))).decode(),
     )
     page.page.keyboard.press("Control+V")
     expect_text(page, WORD)
@@ -741,7 +741,7 @@ def video(visit: Visit) -> Locator:
 def start_camera(visit: Visit) -> None:
     visit.page.locator("#camera").click()
     expect(video(visit)).to_be_visible()
-    visit.page.wait_for_function("document.getElementById('video').videoWidth > 0")
+    wait_until(visit.page, "() => document.getElementById('video').videoWidth > 0")
 
 
 IS_ON = "video => video.srcObject !== null && video.srcObject.getTracks().some((track) => track.readyState === 'live')"
@@ -797,10 +797,10 @@ def test_the_camera_goes_off_when_it_is_not_wanted(with_camera) -> None:
         }"""
     )
     page.page.locator("#camera").click()
-    page.page.wait_for_function("window.give !== undefined")
+    wait_until(page.page, "() => window.give !== undefined")
     page.page.locator("#cancel-camera").click()
     page.page.evaluate("give()")
-    page.page.wait_for_function("track.readyState === 'ended'")
+    wait_until(page.page, "() => window.track.readyState === 'ended'")
     expect(video(page)).to_be_hidden()
     page.expect_state("empty")
 

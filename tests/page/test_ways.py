@@ -16,7 +16,7 @@ from tests.made import drawn
 from tests.page.pictures import PICTURE
 from tests.page.test_craft import serious
 from tests.page.test_live import SEVEN, word
-from tests.page.visit import Visit
+from tests.page.visit import Visit, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -145,21 +145,23 @@ def test_shortcuts_on_other_keyboards(visit, key: str, code: str, does: str | No
     assert page.page.locator("#redo").is_enabled() == (does != "redo")
 
 
+# Keeps what is spoken.
+LISTEN = """() => {
+    window.spoken = [];
+    const region = document.getElementById("status");
+    new MutationObserver(() => region.textContent && window.spoken.push(region.textContent))
+        .observe(region, { childList: true });
+}"""
+
+
 def test_undo_is_spoken_before_the_answer(visit) -> None:
     page = visit()
     page.draw(SEVEN)
     page.draw([[[0, 0], [60, 0]]], size_px=60, at=120)
     page.settle()
-    page.page.evaluate(
-        """() => {
-            window.spoken = [];
-            const region = document.getElementById("status");
-            new MutationObserver(() => region.textContent && window.spoken.push(region.textContent))
-                .observe(region, { childList: true });
-        }"""
-    )
+    page.page.evaluate(LISTEN)
     page.page.locator("#undo").click()
-    page.page.wait_for_function("() => window.spoken.length > 1")
+    wait_until(page.page, "() => window.spoken.length > 1")
     first, second = page.page.evaluate("() => window.spoken.slice(-2)")
     assert first == "Undone."
     assert second.startswith("7,")
@@ -178,6 +180,19 @@ def test_a_why_that_fails_leaves_the_answer(visit) -> None:
     page.page.locator("#why").click()
     expect(page.page.locator("#glyph-caption")).to_contain_text("Blue")
     page.errors[:] = [error for error in page.errors if "Failed to load resource" not in error]
+
+
+def test_a_why_that_takes_its_time_is_spoken_when_it_is_there(visit) -> None:
+    page = visit()
+    page.draw(SEVEN)
+    page.settle()
+    page.page.evaluate(LISTEN)
+    waiting = []
+    page.page.route("**/api/v1/explain", lambda route: waiting.append(route))  # noqa: PLW0108 - Playwright takes functions only
+    page.page.locator("#why").click()
+    wait_until(page.page, "() => window.spoken.at(-1) === 'Reading…'")
+    waiting[0].continue_()
+    wait_until(page.page, "() => (window.spoken.at(-1) ?? '').startsWith('Blue: for 7')")
 
 
 def test_a_why_stays_in_the_other_language(visit) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +15,17 @@ if TYPE_CHECKING:
 
 # Pointer events arrive in whole pixels; a canvas of this size shows a drawing well.
 DRAWN_PX = 200
+
+
+def wait_until(page: Page, condition: str, argument: object = None) -> None:
+    """Waits until a function in the page gives something true.
+
+    Playwright's own ``wait_for_function`` evaluates text there, which the page's security policy forbids.
+    """
+    ends_at = time.monotonic() + 20
+    while not page.evaluate(condition, argument):
+        assert time.monotonic() < ends_at, f"{condition} has not come true in 20 s"
+        page.wait_for_timeout(20)
 
 
 class Visit:

@@ -19,7 +19,8 @@ import pytest
 from PIL import Image
 
 from penread import Ink, Recognizer
-from penread.server.limits import MAX_BODY_BYTES, MAX_POINTS, MAX_STROKES
+from penread.server.limits import MAX_ITEMS, MAX_POINTS, MAX_STROKES
+from penread.server.settings import MAX_BODY_BYTES
 from tests.conftest import PENREAD, STROKES_L, serving
 from tests.recognizer.test_recognizer import folded
 
@@ -131,8 +132,8 @@ def test_what_is_unclear_is_rejected_with_a_reason_or_not_as_asked(api: httpx2.C
 @pytest.mark.parametrize(
     ("body", "detail"),
     [
-        ({}, 'give either "strokes" or "image"'),
-        ({"strokes": [], "image": ""}, 'give either "strokes" or "image"'),
+        ({}, "give either strokes or image or items"),
+        ({"strokes": [], "image": ""}, "give either strokes or image or items"),
         ({"strokes": "L"}, "strokes: .*array"),
         ({"strokes": [[[0]]]}, "strokes.0.0: .*at least 2"),
         ({"strokes": [[[0, 0, 0]]]}, "strokes.0.0: .*at most 2"),
@@ -190,8 +191,10 @@ def test_forms_that_are_not_right_are_told(api: httpx2.Client) -> None:
     assert "top: there is no such field" in problem(extra, 422)
     twice = api.post("/api/v1/predict", files={"image": ("a", IMAGE_L)}, data={"top_k": ["1", "2"]})
     assert "top_k: Input should be a valid integer" in problem(twice, 422)
-    many = [("image", ("a", IMAGE_L))] * 2
-    problem(api.post("/api/v1/predict", files=many), 400)
+    too_many = [("image", ("a", b""))] * (MAX_ITEMS + 1)
+    problem(api.post("/api/v1/predict", files=too_many), 400)
+    two = [("image", ("a", IMAGE_L))] * 2
+    problem(api.post("/api/v1/explain", files=two), 400)
     header = {"content-type": "multipart/form-data; boundary=x"}
     problem(api.post("/api/v1/predict", content=b"no form", headers=header), 400)
     problem(api.post("/api/v1/predict", content=b"", headers={"content-type": "multipart/form-data"}), 400)

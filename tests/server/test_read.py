@@ -18,8 +18,8 @@ from anyio.from_thread import start_blocking_portal
 
 from penread import Ink, Reading, Recognizer
 from penread.server.app import create_app
-from penread.server.limits import MAX_BODY_BYTES, MAX_CHARSETS, MAX_POINTS
-from penread.server.settings import Settings
+from penread.server.limits import MAX_CHARSETS, MAX_POINTS
+from penread.server.settings import MAX_BODY_BYTES, Settings
 from tests.conftest import STROKES_L
 from tests.documents.written import page_of, strokes_of
 from tests.server.test_api import problem
@@ -99,8 +99,8 @@ def test_nothing_gives_no_lines(api: httpx2.Client) -> None:
 @pytest.mark.parametrize(
     ("body", "detail"),
     [
-        ({}, 'give either "strokes" or "image"'),
-        ({"strokes": [], "image": ""}, 'give either "strokes" or "image"'),
+        ({}, "give either strokes or image"),
+        ({"strokes": [], "image": ""}, "give either strokes or image"),
         ({"strokes": [[[0, "x"]]]}, r"strokes.0.0.1: .*number"),
         ({"strokes": [[[0, 0]] * (MAX_POINTS // 2 + 1)] * 2}, "20,002 points; 20,000 is the most"),
         ({"strokes": STROKES, "top_k": 0}, "top_k: .*greater than or equal to 1"),
@@ -165,7 +165,7 @@ def test_an_answer_that_is_none_is_our_own_fault() -> None:
             app.router.lifespan_context(app),
             httpx2.AsyncClient(transport=transport, base_url="http://t") as client,
         ):
-            app.state.recognizer = Broken()
+            app.state.service.recognizer = Broken()
             return await client.post("/api/v1/read", json={"strokes": STROKES})
 
     with start_blocking_portal() as portal:
@@ -194,7 +194,7 @@ def test_characters_are_read_while_every_core_that_reads_pages_is_busy() -> None
             app.router.lifespan_context(app),
             httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://test") as client,
         ):
-            app.state.recognizer = busy
+            app.state.service.recognizer = busy
 
             async def page() -> None:
                 pages.append(await client.post("/api/v1/read", json={"strokes": STROKES}))

@@ -18,6 +18,7 @@ from penread.bundle import Bundle
 from penread.site import page_files, write_site
 from tests.browser import find_chromium
 from tests.conftest import STROKES_L
+from tests.page.visit import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,7 +86,7 @@ def visitor(browser: Browser) -> Iterator[Visitor]:
 
 def wait_for_state(page: Page, state: str) -> None:
     page.evaluate(HEAR)
-    page.wait_for_function("state => window.heard.at(-1) === state", arg=state, timeout=20_000)
+    wait_until(page, "state => window.heard.at(-1) === state", state)
 
 
 def until(page: Page, script: str) -> None:
@@ -173,7 +174,7 @@ def test_reading_on_the_device_keeps_its_files(visitor: Visitor, server: str) ->
     assert {"", "config.json", "static/main.js", "static/style.css"} < shell
     assert not DEVICE & shell
     assert not any(name.startswith("api/") for name in shell)
-    page.wait_for_function("navigator.serviceWorker.controller")
+    wait_until(page, "() => navigator.serviceWorker.controller !== null")
     assert page.evaluate(READ, STROKES_L) == "L"
     # The model of English is fetched when words are read.
     read_with = DEVICE - {"static/model/english.npz"}
@@ -189,7 +190,7 @@ def test_reading_on_the_device_keeps_its_files(visitor: Visitor, server: str) ->
 def test_the_api_is_left_alone(visitor: Visitor, server: str) -> None:
     page = visitor.open(server)
     wait_for_state(page, "shell")
-    page.wait_for_function("navigator.serviceWorker.controller")
+    wait_until(page, "() => navigator.serviceWorker.controller !== null")
     read = """async (strokes) => (await (await fetch("api/v1/predict", { method: "POST",
         headers: { "Content-Type": "application/json" }, body: JSON.stringify({ strokes }) })).json()).char"""
     assert page.evaluate(read, STROKES_L) == "L"

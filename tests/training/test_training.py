@@ -50,7 +50,7 @@ def config(data_dir: Path, epochs: int = EPOCHS, recipe: str = "reference", **ch
     averaging = 0.9 if RECIPES[recipe].averaging else 0.0
     short = replace(RECIPES[recipe], epochs=epochs, batch_size=64, averaging=averaging)
     fields = {
-        "recipe": short, "split": "pool47", "seed": 5, "device": "cpu", "precision": "float32", "threads": 2,
+        "recipe": short, "split": "pool47", "seed": 5, "device": "cpu", "precision": "float32", "threads": 1,
         "data_sha256": training_sums(data_dir, changes.get("split", "pool47")),
     }  # fmt: skip
     return loop.Config(**{**fields, **changes})
@@ -260,6 +260,26 @@ def test_killed_and_resumed_ends_with_the_same_numbers(finished: Path, small_emn
     # What a killed write left behind is not taken for a result, and a finished run stays as it is.
     subprocess.run(again, check=True, stdout=subprocess.DEVNULL)
     assert numbers(run_dir) == numbers(finished)
+
+
+def test_two_threads_compute_the_same_each_time(tmp_path: Path) -> None:
+    """Each thread sums a part: which part is no chance, so a run that was stopped ends with the same numbers."""
+    write_split(tmp_path / "data", typeset_subset("digits", 24, 1, "train"), typeset_subset("digits", 1, 2, "test"))
+    asked = config(tmp_path / "data", epochs=2, split="digits", threads=2)
+    for name in ("whole", "stopped"):
+        loop.start(asked, tmp_path / name, tmp_path / "data")
+    loop.run(tmp_path / "whole", tmp_path / "data", Silent())
+
+    class Stops(Silent):
+        def epoch(self, _: loop.EpochMetrics) -> None:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        loop.run(tmp_path / "stopped", tmp_path / "data", Stops())
+    assert torch.get_num_threads() == 2
+    loop.run(tmp_path / "stopped", tmp_path / "data", Silent())
+    torch.set_num_threads(1)
+    assert loop.weights_sum(tmp_path / "stopped") == loop.weights_sum(tmp_path / "whole")
 
 
 def test_killed_between_a_checkpoint_and_its_metrics(small_emnist: Path, tmp_path: Path, monkeypatch) -> None:

@@ -5,19 +5,22 @@ penread serve
 
 from __future__ import annotations
 
-import os
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from anyio import CapacityLimiter
+import structlog
 from fastapi_offline import FastAPIOffline
 
 import penread
-from penread.bundle import Bundle
-from penread.recognizer import Recognizer
-from penread.server import page, problems
+from penread.bundle import load_all
+from penread.server import docs, logs, page, problems, security
+from penread.server.inference_protocol import router as inference_router
 from penread.server.limits import BodyLimit
+from penread.server.metrics import Metrics
+from penread.server.metrics import router as metrics_router
+from penread.server.observe import Failures, Observe
 from penread.server.routes import router
+from penread.server.service import Service
 from penread.server.settings import Settings
 from penread.site import page_files
 
@@ -34,31 +37,45 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         settings: The settings; from the environment where None.
     """
     chosen = settings or Settings()
+    # Where nobody has said how to log, structlog shows the values of variables, drawings among them.
+    if not structlog.is_configured():
+        logs.configure(chosen.log_format, chosen.log_level)
+    metrics = Metrics()
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        bundle = Bundle.load(chosen.bundle)
-        app.state.recognizer = Recognizer(bundle)
-        app.state.page = page_files(bundle, server=True)
-        # Reading an image takes a core and its memory; more at once than there are cores only adds the memory.
-        cores = os.cpu_count() or 1
-        app.state.limiter = CapacityLimiter(cores)
-        # Pages take seconds: they leave a core to characters, which take milliseconds.
-        app.state.page_limiter = CapacityLimiter(max(cores - 1, 1))
-        yield
+    async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
+        bundles = load_all(chosen.bundles)
+        service = app.state.service = Service(bundles, chosen, metrics)
+        app.state.page = page_files(bundles[0], server=True, key=bool(chosen.keys))
+        logs.started(chosen, {name: model.info.version for name, model in service.models.items()})
+        # The protocol finds it there.
+        yield {"request_timeout_s": chosen.request_timeout_s, "service": service, "metrics": metrics}
+        service.close()
+        logs.stopped()
 
     app: FastAPI = FastAPIOffline(
         title="penread",
         version=penread.__version__,
         summary="Reads handwritten characters.",
         license_info={"name": "MIT", "identifier": "MIT"},
-        docs_url="/docs",
+        # The files of Swagger UI are what it is for; the page of its own has inline scripts.
+        docs_url=None,
         redoc_url=None,
-        favicon_url="/static/favicon.svg",
+        # What it redirects to would be of the client's making: the Host of its request.
+        redirect_slashes=False,
         lifespan=lifespan,
     )
-    app.add_middleware(BodyLimit)
+    app.state.metrics = metrics
+    # The last is the outermost.
+    app.add_middleware(Failures)
+    app.add_middleware(BodyLimit, max_bytes=chosen.max_body_bytes, timeout_s=chosen.request_timeout_s, metrics=metrics)
+    security.install(app, chosen, metrics)
+    app.add_middleware(Observe, metrics=metrics)
     problems.install(app)
     app.include_router(router)
+    app.include_router(inference_router)
+    app.include_router(docs.router)
     app.include_router(page.router)
+    if chosen.metrics:
+        app.include_router(metrics_router)
     return app

@@ -1,7 +1,9 @@
-"""The bounds on what a request may bring, and the gate that holds the largest of them: the body's size."""
+"""The bounds on what a request may bring, and the gate that holds the largest of them: the body's size and time."""
 
 from __future__ import annotations
 
+import asyncio
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from starlette.exceptions import HTTPException
@@ -9,41 +11,93 @@ from starlette.exceptions import HTTPException
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-#: The most bytes of a request body; base64 makes an image a third larger.
-MAX_BODY_BYTES = 16 * 1024 * 1024
+    from penread.server.lanes import QueueWatcher
+
 #: The most strokes of one drawing.
 MAX_STROKES = 1_000
 #: The most points of one drawing, all strokes together.
 MAX_POINTS = 20_000
+#: The most characters in one request.
+MAX_ITEMS = 256
+#: The most points of all drawings of one request.
+MAX_POINTS_OF_ITEMS = 5 * MAX_POINTS
 #: The most charsets, one for each line of a page.
 MAX_CHARSETS = 200
 
+# Bodies in memory at one time, of all requests together, in bodies of the largest size.
+_BODIES_AT_ONCE = 16
+
 
 class BodyLimit:
-    """Middleware that stops reading a body once it is larger than ``MAX_BODY_BYTES``.
+    """Middleware that bounds bodies: the bytes of each, the time it takes to arrive, and the bytes of all together.
 
     It counts what arrives, so a body without a length, or with a wrong one, is held to the same bound.
 
     Args:
         app: The application behind it.
+        max_bytes: The most bytes of a body.
+        timeout_s: The seconds it has to arrive.
+        metrics: Is told of bodies that are refused.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, max_bytes: int, timeout_s: float, metrics: QueueWatcher) -> None:
         self._app = app
+        self._max_bytes = max_bytes
+        self._timeout_s = timeout_s
+        self._metrics = metrics
+        self._held_bytes = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hands a request on, with a ``receive`` that counts."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
         # What the headers announce is refused before it is read.
-        announced = dict(scope.get("headers", [])).get(b"content-length", b"0")
-        received_bytes = int(announced) if announced.isdigit() and int(announced) > MAX_BODY_BYTES else 0
+        announced = dict(scope["headers"]).get(b"content-length", b"0")
+        is_announced_too_large = announced.isdigit() and int(announced) > self._max_bytes
+        deadline = asyncio.get_running_loop().time() + self._timeout_s
+        received_bytes = 0
+        has_arrived = False
 
         async def receive_counting() -> Message:
-            nonlocal received_bytes
-            message = await receive()
-            received_bytes += len(message.get("body", b""))
-            if received_bytes > MAX_BODY_BYTES:
-                # Raised where the route reads the body, so that it is answered like any other error.
-                raise HTTPException(413, f"The request is larger than {MAX_BODY_BYTES:,} bytes. Send a smaller image.")
+            nonlocal received_bytes, has_arrived
+            if has_arrived:
+                # Only a disconnection can come, and may take as long as it likes.
+                return await receive()
+            if is_announced_too_large:
+                self._refuse_large()
+            try:
+                async with asyncio.timeout_at(deadline):
+                    message = await receive()
+            except TimeoutError:
+                self._metrics.rejected("timeout")
+                raise HTTPException(
+                    HTTPStatus.REQUEST_TIMEOUT, f"The body didn't arrive in {self._timeout_s:g} seconds."
+                ) from None
+            has_arrived = not message.get("more_body", False)
+            size = len(message.get("body", b""))
+            received_bytes += size
+            self._held_bytes += size
+            # Raised where the route reads the body, so that it is answered like any other error.
+            if received_bytes > self._max_bytes:
+                self._refuse_large()
+            if self._held_bytes > _BODIES_AT_ONCE * self._max_bytes:
+                self._metrics.rejected("body")
+                raise HTTPException(
+                    HTTPStatus.SERVICE_UNAVAILABLE,
+                    "Too much is being sent at a time. Send it again in a moment.",
+                    {"Retry-After": "1"},
+                )
             return message
 
-        await self._app(scope, receive_counting if scope["type"] == "http" else receive, send)
+        try:
+            await self._app(scope, receive_counting, send)
+        finally:
+            self._held_bytes -= received_bytes
+
+    def _refuse_large(self) -> None:
+        self._metrics.rejected("body")
+        raise HTTPException(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            f"The request is larger than {self._max_bytes:,} bytes. Send a smaller image.",
+        )

@@ -1,22 +1,21 @@
-"""Errors as HTTP answers: problem details (RFC 9457) that say what to do."""
+"""Errors as HTTP answers that say what to do: problem details (RFC 9457), or the Open Inference Protocol's own."""
 
 from __future__ import annotations
 
-import logging
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field, ValidationError
 from starlette.exceptions import HTTPException
 
 from penread.errors import CharsetError, InputError
+from penread.server.lanes import ClientGone, Overloaded
 
 if TYPE_CHECKING:
     from fastapi import FastAPI, Request
 
 _MANY_ERRORS = 10
-_LOG = logging.getLogger("penread.server")
 
 
 class RequestInvalid(Exception):  # noqa: N818 - as Starlette's HTTPException, it is an answer more than an error
@@ -52,41 +51,80 @@ def problem(status: int, detail: str, headers: dict[str, str] | None = None) -> 
     return JSONResponse(body.model_dump(), status, headers, media_type="application/problem+json")
 
 
+def refusal(path: str, status: int, detail: str, headers: dict[str, str] | None = None) -> JSONResponse:
+    """Makes the answer to a request that can't be served, in the form that its path has for errors.
+
+    Args:
+        path: The request's path.
+        status: HTTP status.
+        detail: What is wrong and what to do, for people.
+        headers: Further headers.
+    """
+    if _is_inference_protocol(path):
+        return JSONResponse({"error": detail}, status, headers)
+    return problem(status, detail, headers)
+
+
+def _is_inference_protocol(path: str) -> bool:
+    return path == "/v2" or path.startswith("/v2/")
+
+
+def _invalid(path: str, detail: str) -> JSONResponse:
+    """Makes the answer to a request whose content is wrong; the Open Inference Protocol calls that 400."""
+    is_protocol = _is_inference_protocol(path)
+    return refusal(path, HTTPStatus.BAD_REQUEST if is_protocol else HTTPStatus.UNPROCESSABLE_ENTITY, detail)
+
+
 def install(app: FastAPI) -> None:
-    """Makes an application answer every error with problem details.
+    """Makes an application answer every error in the form that its path has.
 
     Args:
         app: The application.
     """
 
     @app.exception_handler(HTTPException)
-    async def http_error(_request: Request, error: HTTPException) -> JSONResponse:
+    async def http_error(request: Request, error: HTTPException) -> JSONResponse:
         headers = dict(error.headers or {})
         detail = error.detail
-        if error.status_code == HTTPStatus.NOT_FOUND:
+        if detail == HTTPStatus.NOT_FOUND.phrase:
             detail = "There is nothing at this path. /docs lists the paths there are."
-        elif error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        elif detail == HTTPStatus.METHOD_NOT_ALLOWED.phrase:
             detail = f"This path takes {headers.get('Allow', 'other methods')}. /docs lists what there is."
-        return problem(error.status_code, detail, headers)
+        return refusal(request.scope["path"], error.status_code, detail, headers)
 
     @app.exception_handler(RequestInvalid)
-    async def invalid(_request: Request, request_invalid: RequestInvalid) -> JSONResponse:
+    async def invalid(request: Request, request_invalid: RequestInvalid) -> JSONResponse:
         error = request_invalid.error
         # To list a million errors takes a minute and gigabytes, and nobody reads them.
         count = error.error_count()
         if count > _MANY_ERRORS:
-            return problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"The body has {count:,} errors; /docs shows how it looks.")
-        return problem(HTTPStatus.UNPROCESSABLE_ENTITY, "; ".join(_describe(item) for item in error.errors()))
+            return _invalid(request.scope["path"], f"The body has {count:,} errors; /docs shows how it looks.")
+        return _invalid(request.scope["path"], "; ".join(_describe(item) for item in error.errors()))
 
     @app.exception_handler(InputError)
     @app.exception_handler(CharsetError)
-    async def unreadable(_request: Request, error: Exception) -> JSONResponse:
-        return problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
+    async def unreadable(request: Request, error: Exception) -> JSONResponse:
+        return _invalid(request.scope["path"], str(error))
+
+    @app.exception_handler(Overloaded)
+    async def overloaded(request: Request, error: Overloaded) -> JSONResponse:
+        return refusal(
+            request.scope["path"],
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            f"{error} Send it again in {error.retry_after_s} s.",
+            {"Retry-After": str(error.retry_after_s)},
+        )
+
+    @app.exception_handler(ClientGone)
+    async def gone(_request: Request, _error: ClientGone) -> Response:
+        # Nobody reads it.
+        return Response(status_code=HTTPStatus.NO_CONTENT)
 
     @app.exception_handler(Exception)
-    async def unexpected(request: Request, error: Exception) -> JSONResponse:
-        _LOG.error("%s %s failed", request.method, request.url.path, exc_info=error)
-        return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "penread failed here; the request may be right. Report it.")
+    async def unexpected(request: Request, _error: Exception) -> JSONResponse:
+        # Whoever asks for this answer, ``Failures``, has logged the error.
+        detail = "penread failed here; the request may be right. Report it."
+        return refusal(request.scope["path"], HTTPStatus.INTERNAL_SERVER_ERROR, detail)
 
 
 def _describe(item: Any) -> str:  # noqa: ANN401 - pydantic's error details are a dict of anything

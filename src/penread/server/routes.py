@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from anyio import CapacityLimiter
-from anyio.to_thread import run_sync
-from fastapi import APIRouter, Depends, Request, Response
-from pydantic import ValidationError
+from fastapi import APIRouter, Request, Response
+from fastapi.routing import APIRoute
+from pydantic import BaseModel, ValidationError
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
-from penread.recognizer import Recognizer, Source, to_glyph
-from penread.server.limits import MAX_CHARSETS
+from penread.errors import InputError
+from penread.image import MAX_PIXELS, count_pixels
+from penread.ink import Ink
+from penread.recognizer import to_glyph, to_glyphs
+from penread.server.limits import MAX_CHARSETS, MAX_ITEMS
 from penread.server.problems import Problem, RequestInvalid
 from penread.server.schemas import (
     ExplainOptions,
@@ -22,6 +24,7 @@ from penread.server.schemas import (
     FormFields,
     Health,
     ModelOut,
+    PredictManyResponse,
     PredictOptions,
     PredictRequest,
     PredictResponse,
@@ -32,106 +35,143 @@ from penread.server.schemas import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine, Sequence
+
+    from penread.prediction import Prediction
+    from penread.recognizer import Source
+    from penread.server.metrics import Metrics
+    from penread.server.service import Service
 
 _Request = TypeVar("_Request", bound=SourceFields)
 _Options = TypeVar("_Options", bound=FormFields)
 
-router = APIRouter()
+# So much JSON is parsed, and drawn as a glyph, in about a millisecond: less than it takes to hand it to a thread and
+# back when the processor is busy.
+_SMALL_BYTES = 16 * 1024
 
 
-def _recognizer(request: Request) -> Recognizer:
-    recognizer: Recognizer = request.app.state.recognizer
-    return recognizer
+class DirectRoute(APIRoute):
+    """A route whose endpoint takes the request and gives the response, and nothing in between.
+
+    FastAPI would look for parameters and check the answer, which costs as much as recognising a character. It describes
+    the route all the same.
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Gives the endpoint itself."""
+        handler: Callable[[Request], Coroutine[Any, Any, Response]] = self.endpoint
+        return handler
 
 
-def _limiter(request: Request) -> CapacityLimiter:
-    limiter: CapacityLimiter = request.app.state.limiter
-    return limiter
-
-
-def _page_limiter(request: Request) -> CapacityLimiter:
-    limiter: CapacityLimiter = request.app.state.page_limiter
-    return limiter
-
-
-ActiveRecognizer = Annotated[Recognizer, Depends(_recognizer)]
-ActiveLimiter = Annotated[CapacityLimiter, Depends(_limiter)]
-PageLimiter = Annotated[CapacityLimiter, Depends(_page_limiter)]
+router = APIRouter(route_class=DirectRoute)
 
 _PROBLEM: dict[str, Any] = {"content": {"application/problem+json": {"schema": Problem.model_json_schema()}}}
 _REFUSALS: dict[int | str, dict[str, Any]] = {
     400: {"description": "The body can't be parsed.", **_PROBLEM},
+    408: {"description": "The body didn't arrive in time.", **_PROBLEM},
     413: {"description": "The body is too large.", **_PROBLEM},
     415: {"description": "The body is neither JSON nor a form.", **_PROBLEM},
     422: {"description": "What the body holds can't be read.", **_PROBLEM},
+    503: {"description": "Too many requests are waiting; Retry-After says when to come again.", **_PROBLEM},
 }
 
 
-def _bodies(request: type[SourceFields], options: type[FormFields]) -> dict[str, Any]:
+def _bodies(request: type[SourceFields], options: type[FormFields], max_images: int = 1) -> dict[str, Any]:
     """Describes a body that is JSON or a form."""
-    form = {
-        "type": "object",
-        "required": ["image"],
-        "properties": {
-            "image": {"type": "string", "format": "binary", "description": "An image file."},
-            **options.model_json_schema()["properties"],
-        },
-        "additionalProperties": False,
-    }
     content = {
-        "application/json": {"schema": request.model_json_schema()},
-        "multipart/form-data": {"schema": form},
+        "application/json": {"schema": request.json_schema()},
+        "multipart/form-data": {"schema": options.form_schema(max_images)},
     }
     return {"requestBody": {"required": True, "content": content}}
 
 
 @router.head("/healthz", include_in_schema=False)
-@router.get("/healthz", tags=["service"])
-async def healthz(recognizer: ActiveRecognizer) -> Health:
+@router.get("/healthz", tags=["service"], response_model=Health)
+async def healthz(request: Request) -> Response:
     """Tell that the service is up and which model it serves."""
-    return Health(model=ModelOut(name=recognizer.info.name, version=recognizer.info.version))
+    info = _service(request).recognizer.info
+    return _json(Health(status="ok", model=ModelOut(name=info.name, version=info.version)))
 
 
 @router.post(
     "/api/v1/predict",
     tags=["recognition"],
-    response_model_exclude_unset=True,
+    response_model=PredictResponse | PredictManyResponse,
     responses=_REFUSALS,
-    openapi_extra=_bodies(PredictRequest, PredictOptions),
+    openapi_extra=_bodies(PredictRequest, PredictOptions, MAX_ITEMS),
 )
-async def predict(request: Request, recognizer: ActiveRecognizer, limiter: ActiveLimiter) -> PredictResponse:
-    """Read one character, drawn as strokes or shown in an image."""
-    parse = await _parser(request, PredictRequest, PredictOptions)
+async def predict(request: Request) -> Response:
+    """Read one character, drawn as strokes or shown in an image; or many, each by itself."""
+    service = _service(request)
+    recognizer = service.recognizer
+    if _content_type(request) == "application/json":
+        service.check()
+        body = await request.body()
+        asked = _parse(PredictRequest, body) if len(body) <= _SMALL_BYTES else None
+        if asked and asked.strokes is not None:
+            glyph = Ink(asked.strokes).glyph()
+            logits, kinds = await service.score(recognizer, glyph[None], request.receive)
+            [prediction] = recognizer.decide(glyph[None], logits, kinds, **_how(asked))
+            _metrics(request).predicted(recognizer.info.name, prediction.char)
+            return _json(PredictResponse.of(prediction, recognizer.info, glyph if asked.include_glyph else None))
 
-    def answer() -> PredictResponse:
-        source, options = parse()
-        glyph = to_glyph(source)
-        prediction = recognizer.predict(
-            glyph, top_k=options.top_k, charset=options.charset, unclear_above=options.unclear_above
-        )
-        return PredictResponse.of(prediction, recognizer.info, glyph if options.include_glyph else None)
+        def sources() -> tuple[Sequence[Source] | None, Source | None, PredictOptions]:
+            full = asked or _parse(PredictRequest, body)
+            if full.items is None:
+                return None, full.source(), full
+            return [each.source() for each in full.items], None, full
+    else:
+        service.images.check()
+        files, fields = await _form(request, len(PredictOptions.model_fields), MAX_ITEMS)
 
-    return await run_sync(answer, limiter=limiter, abandon_on_cancel=True)
+        def sources() -> tuple[Sequence[Source] | None, Source | None, PredictOptions]:
+            options = _options(PredictOptions, fields)
+            return (None, files[0], options) if len(files) == 1 else (files, None, options)
+
+    def answer() -> tuple[list[Prediction], bytes]:
+        many, one, options = sources()
+        if many is None and one is not None:
+            glyph = to_glyph(one)
+            [prediction] = recognizer.predict_many(glyph[None], **_how(options))
+            shown = glyph if options.include_glyph else None
+            return [prediction], _bytes(PredictResponse.of(prediction, recognizer.info, shown))
+        many = many or []
+        pixels = sum(count_pixels(each) for each in many if isinstance(each, bytes))
+        if pixels > MAX_PIXELS:
+            raise InputError(
+                f"The images have {pixels:,} pixels together; {MAX_PIXELS:,} is the most. Send fewer at a time."
+            )
+        glyphs = to_glyphs(many)
+        predictions = recognizer.predict_many(glyphs, **_how(options))
+        shown = glyphs if options.include_glyph else None
+        return predictions, _bytes(PredictManyResponse.of(predictions, recognizer.info, shown))
+
+    predictions, content = await service.images.run(answer, request.receive)
+    for prediction in predictions:
+        _metrics(request).predicted(recognizer.info.name, prediction.char)
+    return Response(content, media_type="application/json")
 
 
 @router.post(
     "/api/v1/explain",
     tags=["recognition"],
+    response_model=ExplainResponse,
     responses=_REFUSALS,
     openapi_extra=_bodies(ExplainRequest, ExplainOptions),
 )
-async def explain(request: Request, recognizer: ActiveRecognizer, limiter: ActiveLimiter) -> ExplainResponse:
+async def explain(request: Request) -> Response:
     """Tell which parts of a character's ink speak for what it was read as, or for another character."""
+    service = _service(request)
+    recognizer = service.recognizer
+    service.images.check()
     parse = await _parser(request, ExplainRequest, ExplainOptions)
 
-    def answer() -> ExplainResponse:
+    def answer() -> bytes:
         source, options = parse()
-        return ExplainResponse.of(
-            recognizer.explain(source, char=options.char, charset=options.charset), recognizer.info
-        )
+        explanation = recognizer.explain(source, char=options.char, charset=options.charset)
+        return _bytes(ExplainResponse.of(explanation, recognizer.info))
 
-    return await run_sync(answer, limiter=limiter, abandon_on_cancel=True)
+    return Response(await service.images.run(answer, request.receive), media_type="application/json")
 
 
 @router.post(
@@ -141,69 +181,105 @@ async def explain(request: Request, recognizer: ActiveRecognizer, limiter: Activ
     responses=_REFUSALS,
     openapi_extra=_bodies(ReadRequest, ReadOptions),
 )
-async def read(request: Request, recognizer: ActiveRecognizer, limiter: PageLimiter) -> Response:
+async def read(request: Request) -> Response:
     """Read a page, or strokes side by side: lines, words, characters."""
+    service = _service(request)
+    recognizer = service.recognizer
+    service.pages.check()
     parse = await _parser(request, ReadRequest, ReadOptions)
 
-    def answer() -> str:
+    def answer() -> tuple[list[Prediction], bytes]:
         source, options = parse()
-        reading = recognizer.read(
-            source,
-            charset=options.charset,
-            context=options.context,
-            top_k=options.top_k,
-            unclear_above=options.unclear_above,
-        )
+        reading = recognizer.read(source, context=options.context, **_how(options))
+        characters: list[Prediction] = [each for line in reading.lines for each in line.characters]
         # A page's answer is megabytes: it is put into words here, too, off the event loop.
-        return ReadResponse.of(reading, recognizer.info).model_dump_json()
+        return characters, _bytes(ReadResponse.of(reading, recognizer.info))
 
-    return Response(await run_sync(answer, limiter=limiter, abandon_on_cancel=True), media_type="application/json")
+    characters, content = await service.pages.run(answer, request.receive)
+    for character in characters:
+        _metrics(request).predicted(recognizer.info.name, character.char)
+    return Response(content, media_type="application/json")
+
+
+def _service(request: Request) -> Service:
+    service: Service = request.app.state.service
+    return service
+
+
+def _metrics(request: Request) -> Metrics:
+    metrics: Metrics = request.app.state.metrics
+    return metrics
+
+
+def _how(options: PredictOptions | ReadOptions) -> dict[str, Any]:
+    """Gives the options of the recogniser."""
+    return {"top_k": options.top_k, "charset": options.charset, "unclear_above": options.unclear_above}
+
+
+def _bytes(answer: BaseModel) -> bytes:
+    return answer.model_dump_json(exclude_unset=True).encode()
+
+
+def _json(answer: BaseModel) -> Response:
+    return Response(_bytes(answer), media_type="application/json")
+
+
+def _content_type(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 async def _parser(
     request: Request, request_type: type[_Request], options_type: type[_Options]
 ) -> Callable[[], tuple[Source, _Request | _Options]]:
     """Takes in a body; gives what makes a source and options of it, which may take a while."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind == "application/json":
+    if _content_type(request) == "application/json":
         body = await request.body()
 
         def parsed() -> tuple[Source, _Request | _Options]:
-            asked = request_type.parse(body)
+            asked = _parse(request_type, body)
             return asked.source(), asked
-    elif kind == "multipart/form-data":
+    else:
         # Every option once; of those for each line, as many as there may be.
-        image, fields = await _form(request, len(options_type.model_fields) + MAX_CHARSETS)
+        [image], fields = await _form(request, len(options_type.model_fields) + MAX_CHARSETS, 1)
 
         def parsed() -> tuple[Source, _Request | _Options]:
-            return image, options_type.from_form(fields)
-    else:
+            return image, _options(options_type, fields)
+
+    return parsed
+
+
+def _parse(request_type: type[_Request], body: bytes) -> _Request:
+    try:
+        return request_type.parse(body)
+    except ValidationError as error:
+        raise RequestInvalid(error) from error
+
+
+def _options(options_type: type[_Options], fields: list[tuple[str, str]]) -> _Options:
+    try:
+        return options_type.from_form(fields)
+    except ValidationError as error:
+        raise RequestInvalid(error) from error
+
+
+async def _form(request: Request, max_fields: int, max_images: int) -> tuple[list[bytes], list[tuple[str, str]]]:
+    """Reads a multipart form: the files ``image``, and the options as fields."""
+    kind = _content_type(request)
+    if kind != "multipart/form-data":
         raise HTTPException(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
             f"The body is {kind or 'of no stated type'}; "
             'send application/json, or multipart/form-data with a file "image".',
         )
-
-    def parse() -> tuple[Source, _Request | _Options]:
-        try:
-            return parsed()
-        except ValidationError as error:
-            raise RequestInvalid(error) from error
-
-    return parse
-
-
-async def _form(request: Request, max_fields: int) -> tuple[bytes, list[tuple[str, str]]]:
-    """Reads the multipart form: the file ``image``, and the options as fields."""
     # Starlette decodes the names of fields by this, and stumbles over encodings that text can't have.
     if "charset" in request.headers["content-type"].lower():
         raise HTTPException(HTTPStatus.BAD_REQUEST, "Leave charset out of the form's content type: it is UTF-8.")
-    async with request.form(max_files=1, max_fields=max_fields) as form:
-        file = form.get("image")
-        if not isinstance(file, UploadFile):
+    async with request.form(max_files=max_images, max_fields=max_fields) as form:
+        files = [file for file in form.getlist("image") if isinstance(file, UploadFile)]
+        if not files:
             raise HTTPException(
                 HTTPStatus.UNPROCESSABLE_ENTITY,
                 'The form has no file "image": add the image as a file of that name.',
             )
         fields = [(name, value) for name, value in form.multi_items() if name != "image" and isinstance(value, str)]
-        return await file.read(), fields
+        return [await file.read() for file in files], fields

@@ -364,7 +364,10 @@ export function createAnswerView(parts, i18n, announce, onSelect) {
     showSight: setGlyph,
     hideWhy,
 
-    showWhy,
+    showWhy(explanation) {
+      showWhy(explanation);
+      announce(parts.glyphCaption.textContent ?? "");
+    },
 
     showWhyBusy() {
       clearTimeout(explaining);

@@ -4,6 +4,7 @@ import { asCharacter, asExplanation, asText, charactersOf, PredictionError, TOP_
 import { isText, mayBeText } from "./several.js";
 
 /**
+ * @typedef {import("./key.js").Keys} Keys
  * @typedef {import("./reading.js").Failure} Failure
  * @typedef {import("./reading.js").Reader} Reader
  * @typedef {import("./strokes.js").Stroke} Stroke
@@ -15,9 +16,48 @@ const PICTURE_TIMEOUT_MS = 60_000;
 
 /**
  * @param {() => number | null} unclearAbove  The model's own bound to reject a single character, where it is known.
+ * @param {Pick<Keys, "current" | "refuse">} keys  What the server may want a key of.
  * @returns {Reader}
  */
-export function createServerReader(unclearAbove) {
+export function createServerReader(unclearAbove, keys) {
+  /**
+   * @param {string} endpoint
+   * @param {{ headers: Record<string, string>, body: BodyInit }} request
+   * @param {AbortSignal} signal  Cancels the request; the promise then rejects with its reason.
+   * @param {number} [timeoutMs]
+   * @returns {Promise<any>}
+   * @throws {PredictionError}
+   */
+  async function ask(endpoint, { headers, body }, signal, timeoutMs = TIMEOUT_MS) {
+    const late = AbortSignal.timeout(timeoutMs);
+    const key = keys.current();
+    try {
+      const response = await fetch(endpoint, {
+        method: "POST",
+        headers: {
+          ...headers,
+          Accept: "application/json, application/problem+json",
+          // The other header for keys may be taken: by the password of a proxy.
+          ...(key === null ? {} : { "X-API-Key": key }),
+        },
+        body,
+        signal: AbortSignal.any([signal, late]),
+      });
+      // The body is text first: a connection lost halfway is another failure than an answer that is no JSON.
+      const text = await response.text();
+      if (response.status === 401) {
+        keys.refuse(key);
+        throw new PredictionError("key");
+      }
+      if (!response.ok) throw new PredictionError(nameFailure(response.status, text), response.status);
+      return parseJson(text);
+    } catch (error) {
+      if (error instanceof PredictionError) throw error;
+      signal.throwIfAborted();
+      throw new PredictionError(late.aborted ? "timeout" : "offline");
+    }
+  }
+
   return {
     async recognize(strokes, { charset, signal }) {
       const body = { strokes, top_k: TOP_K, charset };
@@ -60,34 +100,6 @@ function form(picture, fields) {
   body.append("image", picture, "picture");
   for (const [name, value] of Object.entries(fields)) body.append(name, value);
   return { headers: {}, body };
-}
-
-/**
- * @param {string} endpoint
- * @param {{ headers: Record<string, string>, body: BodyInit }} request
- * @param {AbortSignal} signal  Cancels the request; the promise then rejects with its reason.
- * @param {number} [timeoutMs]
- * @returns {Promise<any>}
- * @throws {PredictionError}
- */
-async function ask(endpoint, { headers, body }, signal, timeoutMs = TIMEOUT_MS) {
-  const late = AbortSignal.timeout(timeoutMs);
-  try {
-    const response = await fetch(endpoint, {
-      method: "POST",
-      headers: { ...headers, Accept: "application/json, application/problem+json" },
-      body,
-      signal: AbortSignal.any([signal, late]),
-    });
-    // The body is text first: a connection lost halfway is another failure than an answer that is no JSON.
-    const text = await response.text();
-    if (!response.ok) throw new PredictionError(nameFailure(response.status, text), response.status);
-    return parseJson(text);
-  } catch (error) {
-    if (error instanceof PredictionError) throw error;
-    signal.throwIfAborted();
-    throw new PredictionError(late.aborted ? "timeout" : "offline");
-  }
 }
 
 /**

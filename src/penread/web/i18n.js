@@ -158,6 +158,16 @@ export const MESSAGES = {
     tooDetailedRemark: "Press Clear and draw more simply.",
     errorCode: "Error {status}.",
 
+    keyHeadline: "This server wants a key",
+    keyRemark: "Press Predict to enter it.",
+    keyHint: "Whoever runs it gives you one.",
+    keyNotOnDevice: "Reading on this device needs none.",
+    keyLabel: "Key",
+    keyWrong: "The server does not know this key.",
+    keepKey: "Keep it in this browser",
+    useKey: "Use it",
+    forgetKey: "Forget the key",
+
     cleared: "Cleared. The drawing area is empty.",
     undone: "Undone.",
     redone: "Redone.",
@@ -321,6 +331,16 @@ export const MESSAGES = {
     tooDetailedHeadline: "Рисунок слишком сложный",
     tooDetailedRemark: "Нажмите «Очистить» и нарисуйте проще.",
     errorCode: "Ошибка {status}.",
+
+    keyHeadline: "Серверу нужен ключ",
+    keyRemark: "Нажмите «Распознать» и введите его.",
+    keyHint: "Его выдаёт тот, кто отвечает за сервер.",
+    keyNotOnDevice: "Чтобы читать на устройстве, ключ не нужен.",
+    keyLabel: "Ключ",
+    keyWrong: "Сервер не знает такого ключа.",
+    keepKey: "Запомнить в этом браузере",
+    useKey: "Применить",
+    forgetKey: "Забыть ключ",
 
     cleared: "Очищено. Поле для рисования пустое.",
     undone: "Отменено.",

@@ -10,6 +10,7 @@ import { NAMED_CHARSETS } from "./device/charset.js";
 import { drawGlyph } from "./device/ink.js";
 import { createExamples } from "./examples.js";
 import { createI18n, pickLanguage, translatePage } from "./i18n.js";
+import { createKeys } from "./key.js";
 import { keepForOffline, registerOffline } from "./offline.js";
 import { createPictureInput, createPictureView, preparePicture } from "./pictures.js";
 import { recall, remember } from "./preferences.js";
@@ -88,8 +89,20 @@ const camera = createCamera({
   onStop: backToDrawing,
 });
 
+const keys = createKeys({
+  dialog: /** @type {HTMLDialogElement} */ (find("key-dialog")),
+  form: /** @type {HTMLFormElement} */ (find("key-form")),
+  input: findInput("key"),
+  keep: findInput("keep-key"),
+  complaint: find("key-wrong"),
+  forgetButton: find("forget-key"),
+  cancelButton: find("cancel-key"),
+});
+
 /** @type {Record<Where, Reader | null>} */
-const readers = { server: createServerReader(() => unclearAbove), device: null };
+const readers = { server: createServerReader(() => unclearAbove, keys), device: null };
+/** Whether the server wants a key: told by the page's host. */
+let wantsKey = false;
 /** Where there is something to read with: told by the page's host.
  * @type {Record<Where, boolean>} */
 const has = { server: true, device: false };
@@ -119,6 +132,8 @@ let shown = null;
 
 /** @type {Explainable | null} */
 let explainable = null;
+/** Whether the reader was asked for a key and gave none. */
+let isKeyDenied = false;
 
 // --- Reading ---
 
@@ -194,6 +209,7 @@ async function recognize({ isLive }) {
       throw error;
     }
     fail(isPicture && error.failure === "refused" ? new PredictionError("picture", error.status) : error);
+    if (error.failure === "key") void askForKey({ isLive });
   } finally {
     if (pending === request) pending = null;
   }
@@ -305,7 +321,21 @@ async function explain() {
   } catch (error) {
     if (explainable !== asked) return;
     answer.showWhyFailed(error instanceof PredictionError ? error : new PredictionError("timeout"));
+    if (error instanceof PredictionError && error.failure === "key") void askForKey({ isLive: false });
   }
+}
+
+/**
+ * Asks for the key that the server wants, and reads again.
+ *
+ * @param {{ isLive: boolean }} how  Whether nobody asked to read.
+ */
+async function askForKey({ isLive }) {
+  // Who draws on is asked after that stroke, and who gave none not after every stroke.
+  if (keys.isAsking() || (isLive && (isKeyDenied || drawing.isDrawing()))) return;
+  isKeyDenied = !(await keys.ask());
+  label();
+  if (!isKeyDenied) await recognize({ isLive: true });
 }
 
 // --- The stage ---
@@ -454,6 +484,7 @@ function label() {
   const drawn = count === 0 ? i18n.text("canvasEmpty") : i18n.text("canvasStrokes", { count });
   if (canvas.getAttribute("aria-label") !== drawn) canvas.setAttribute("aria-label", drawn);
   if (model !== null) find("model").textContent = i18n.text("model", model);
+  find("change-key").hidden = !wantsKey && keys.current() === null;
   find("privacy").textContent = i18n.text((shown?.where ?? where.value) === "device" ? "privacyDevice" : "privacyServer");
 }
 
@@ -490,6 +521,7 @@ onClick("pen", () => choose("pen"));
 onClick("eraser", () => choose("eraser"));
 onClick("why", explain);
 onClick("copy", copy);
+onClick("change-key", () => askForKey({ isLive: false }));
 onClick("camera", startCamera);
 onClick("shoot", shoot);
 onClick("cancel-camera", () => {
@@ -527,7 +559,7 @@ for (const button of document.querySelectorAll("[data-language]")) {
 document.addEventListener("keydown", (event) => {
   if (event.defaultPrevented || event.altKey || drawing.isDrawing()) return;
   const element = /** @type {HTMLElement} */ (event.target);
-  if (element.matches("input, select")) return;
+  if (element.matches("input, select") || keys.isAsking()) return;
   const key = event.key.toLowerCase();
   if (event.ctrlKey || event.metaKey) {
     // By the place of the key where it has no Latin letter: on a Russian keyboard Z is Я.
@@ -590,6 +622,7 @@ async function configure() {
     has.server = config.server === true;
     has.device = config.device === true;
     unclearAbove = typeof config.unclear_above === "number" ? config.unclear_above : null;
+    wantsKey = config.key === true;
   } catch {
     // The host is away, or older than the page: the server is asked, and says so itself.
     return;
@@ -598,6 +631,7 @@ async function configure() {
   for (const option of options) option.disabled = !has[/** @type {Where} */ (option.value)];
   if (!has[/** @type {Where} */ (where.value)]) where.value = has.server ? "server" : "device";
   find("api").hidden = !has.server;
+  find("key-device").hidden = !has.device;
   label();
 }
 

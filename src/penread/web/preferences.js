@@ -1,4 +1,4 @@
-// What a reader chose and finds again: kept in the browser, never sent.
+// What a reader chose and finds again: kept in the browser, for good or for this visit only.
 
 const PREFIX = "penread.";
 
@@ -8,7 +8,7 @@ const PREFIX = "penread.";
  */
 export function recall(name) {
   try {
-    return localStorage.getItem(PREFIX + name);
+    return sessionStorage.getItem(PREFIX + name) ?? localStorage.getItem(PREFIX + name);
   } catch {
     // The browser keeps nothing for this page; so be it.
     return null;
@@ -18,10 +18,21 @@ export function recall(name) {
 /**
  * @param {string} name
  * @param {string} value
+ * @param {{ isForVisit?: boolean }} [how]  Whether it ends with the visit.
  */
-export function remember(name, value) {
+export function remember(name, value, { isForVisit = false } = {}) {
   try {
-    localStorage.setItem(PREFIX + name, value);
+    (isForVisit ? sessionStorage : localStorage).setItem(PREFIX + name, value);
+  } catch {
+    // As above.
+  }
+}
+
+/** @param {string} name */
+export function forget(name) {
+  try {
+    sessionStorage.removeItem(PREFIX + name);
+    localStorage.removeItem(PREFIX + name);
   } catch {
     // As above.
   }

@@ -47,7 +47,7 @@
  *
  * @typedef {import("./camera.js").CameraFailure | import("./pictures.js").PictureFailure |
  *   "offline" | "timeout" | "overloaded" | "refused" | "failed" | "malformed" | "tooDetailed" |
- *   "charset" | "device" | "picture"} Failure
+ *   "charset" | "device" | "picture" | "key"} Failure
  */
 
 /** How many candidates an answer shows. */

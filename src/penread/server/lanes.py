@@ -1,0 +1,280 @@
+"""Bounded queues before the processor: what comes beyond them is refused at once, so that no wait grows and grows.
+
+A queue takes a burst in full. Once it has been full, work comes faster than it can be done, and a long queue would only
+make everybody wait: until it has run empty, just as much is let in as keeps the processor busy.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from concurrent.futures import Future
+
+    from numpy.typing import NDArray
+    from starlette.types import Receive
+
+    from penread.recognizer import Recognizer
+
+    #: Logits, float (N, classes), and log-probabilities of the kinds of ink, float (N, 3).
+    Scores = tuple[NDArray[np.float64], NDArray[np.float64]]
+
+_Result = TypeVar("_Result")
+
+# How fast the mean duration of work follows what is measured.
+_FORGETTING = 0.1
+
+
+class Overloaded(Exception):  # noqa: N818 - it is an answer, 503, more than an error
+    """There is no room in a queue.
+
+    Attributes:
+        retry_after_s: In how many seconds there should be.
+    """
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__("Too many requests are waiting.")
+        self.retry_after_s = retry_after_s
+
+
+class ClientGone(Exception):  # noqa: N818 - nobody failed
+    """The client has closed its connection, so that nobody waits for the answer."""
+
+
+class QueueWatcher(Protocol):
+    """Is told of what happens in the queues."""
+
+    def queue(self, lane: str, waiting: int, running: int) -> None:
+        """Takes how many wait and run in a lane, whenever that has changed."""
+
+    def rejected(self, reason: str) -> None:
+        """Counts a request that was refused."""
+
+    def batch(self, glyphs: int) -> None:
+        """Counts a run of the graph, of so many glyphs."""
+
+
+class _Queue:
+    """The books of a queue: who waits, who runs, and whether there is room. It is used on the event loop alone.
+
+    Args:
+        name: The lane's name.
+        room: How many may wait.
+        room_when_full: How many may wait once it was full, until it is empty.
+        running_at_once: How many run at a time.
+        watcher: Is told of changes.
+    """
+
+    def __init__(self, name: str, room: int, room_when_full: int, running_at_once: int, watcher: QueueWatcher) -> None:
+        self._name = name
+        self._room = room
+        self._room_when_full = min(room_when_full, room)
+        self._running_at_once = running_at_once
+        self._watcher = watcher
+        self._inside = 0
+        self._was_full = False
+        self._mean_s = 0.0
+
+    def check(self) -> None:
+        """Refuses where there is no room.
+
+        Raises:
+            Overloaded: So it is.
+        """
+        waiting = self._inside - self._running_at_once
+        if waiting >= (self._room_when_full if self._was_full else self._room):
+            self._was_full = True
+            self._watcher.rejected("queue")
+            raise Overloaded(max(1, math.ceil(waiting * self._mean_s / self._running_at_once)))
+
+    def enter(self, count: int = 1) -> None:
+        """Takes in so much work; ``check`` comes first."""
+        self._inside += count
+        self._tell()
+
+    def leave(self, count: int, took_s: float | None = None) -> None:
+        """Lets out so much work, which took so long for each; None where it was never done."""
+        self._inside -= count
+        if self._inside <= self._running_at_once:
+            self._was_full = False
+        if took_s is not None:
+            self._mean_s += _FORGETTING * (took_s - self._mean_s)
+        self._tell()
+
+    def _tell(self) -> None:
+        running = min(self._inside, self._running_at_once)
+        self._watcher.queue(self._name, self._inside - running, running)
+
+
+class Lane:
+    """Threads for one kind of work, and a bounded queue before them.
+
+    Args:
+        name: For metrics.
+        threads: How much runs at once.
+        room: How many requests may wait.
+        watcher: Is told of changes.
+    """
+
+    def __init__(self, name: str, threads: int, room: int, watcher: QueueWatcher) -> None:
+        self._queue = _Queue(name, room, threads, threads, watcher)
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix=name)
+
+    def check(self) -> None:
+        """Refuses where there is no room, before a body is read in vain.
+
+        Raises:
+            Overloaded: So it is.
+        """
+        self._queue.check()
+
+    async def run(self, work: Callable[[], _Result], receive: Receive) -> _Result:
+        """Does work in a thread, when its turn comes.
+
+        Args:
+            work: What to do.
+            receive: The request's, with its body taken already: work that nobody waits for any more is not begun.
+
+        Raises:
+            Overloaded: There is no room.
+            ClientGone: The client left before it was done.
+        """
+        self._queue.check()
+        self._queue.enter()
+        loop = asyncio.get_running_loop()
+        took_s: list[float] = []
+
+        def timed() -> _Result:
+            begun = time.perf_counter()
+            try:
+                return work()
+            finally:
+                took_s.append(time.perf_counter() - begun)
+
+        def leave(_done: Future[_Result]) -> None:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(self._queue.leave, 1, took_s[0] if took_s else None)
+
+        done = self._threads.submit(timed)
+        # Not the wrapped future, which a request that was given up ends early: the thread is taken for as long as it
+        # works.
+        done.add_done_callback(leave)
+        result: asyncio.Future[Any] = asyncio.wrap_future(done)
+        left: asyncio.Future[Any] = asyncio.ensure_future(receive())
+        try:
+            await asyncio.wait((result, left), return_when=asyncio.FIRST_COMPLETED)
+            if not result.done():
+                raise ClientGone
+            answer: _Result = result.result()
+            return answer
+        finally:
+            left.cancel()
+            result.cancel()
+
+    def close(self) -> None:
+        """Begins nothing more."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+class Batcher:
+    """Gathers the glyphs of concurrent requests into runs of the graph, in a thread of its own.
+
+    Nobody waits for others to come: what has come while the graph ran goes into its next run.
+
+    Args:
+        name: For metrics.
+        recognizer: Runs the graph.
+        max_batch: The most glyphs of a run, and so of a request.
+        room: How many requests may wait.
+        watcher: Is told of changes.
+    """
+
+    def __init__(self, name: str, recognizer: Recognizer, max_batch: int, room: int, watcher: QueueWatcher) -> None:
+        self.max_batch = max_batch
+        self._recognizer = recognizer
+        # A run that is under way, and one to follow it at once.
+        self._queue = _Queue(name, room, max_batch, max_batch, watcher)
+        self._watcher = watcher
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="glyphs")
+        self._waiting: deque[tuple[NDArray[np.uint8], asyncio.Future[Scores]]] = deque()
+        self._is_running = False
+
+    def check(self) -> None:
+        """Refuses where there is no room, before a body is read in vain.
+
+        Raises:
+            Overloaded: So it is.
+        """
+        self._queue.check()
+
+    async def score(self, glyphs: NDArray[np.uint8]) -> Scores:
+        """Runs the graph for a request, together with others.
+
+        Args:
+            glyphs: uint8 (N, 28, 28), at most ``max_batch``.
+
+        Raises:
+            Overloaded: There is no room.
+        """
+        self._queue.check()
+        self._queue.enter()
+        result: asyncio.Future[Scores] = asyncio.get_running_loop().create_future()
+        self._waiting.append((glyphs, result))
+        if not self._is_running:
+            self._run()
+        return await result
+
+    def close(self) -> None:
+        """Begins nothing more."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    def _run(self) -> None:
+        """Begins a run with what waits, as much as it takes."""
+        requests: list[tuple[NDArray[np.uint8], asyncio.Future[Scores]]] = []
+        room = self.max_batch
+        while self._waiting and (len(self._waiting[0][0]) <= room or self._waiting[0][1].done()):
+            glyphs, result = self._waiting.popleft()
+            # Whoever gave up in the meantime needs no answer.
+            if result.done():
+                self._queue.leave(1)
+                continue
+            requests.append((glyphs, result))
+            room -= len(glyphs)
+        self._is_running = bool(requests)
+        if not requests:
+            return
+        self._watcher.batch(self.max_batch - room)
+        glyphs = requests[0][0] if len(requests) == 1 else np.concatenate([each for each, _ in requests])
+        begun = time.perf_counter()
+        run = asyncio.get_running_loop().run_in_executor(self._thread, self._recognizer.score, glyphs)
+        run.add_done_callback(lambda done: self._give(requests, done, time.perf_counter() - begun))
+
+    def _give(
+        self,
+        requests: list[tuple[NDArray[np.uint8], asyncio.Future[Scores]]],
+        run: asyncio.Future[Scores],
+        took_s: float,
+    ) -> None:
+        """Gives each request its part of a run, and begins the next one."""
+        self._queue.leave(len(requests), took_s / len(requests))
+        self._run()
+        first = 0
+        for glyphs, result in requests:
+            if result.done():
+                pass
+            elif run.cancelled():
+                result.cancel()
+            elif error := run.exception():
+                result.set_exception(error)
+            else:
+                logits, kinds = run.result()
+                result.set_result((logits[first : first + len(glyphs)], kinds[first : first + len(glyphs)]))
+            first += len(glyphs)

@@ -1,0 +1,147 @@
+"""Runs the server: one process, or several that share a socket, each with the model for itself."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import shutil
+import sys
+import tempfile
+import threading
+import warnings
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING
+
+import uvicorn
+from uvicorn.supervisors import multiprocess
+
+from penread.server import logs
+from penread.server.protocol import BoundedProtocol
+from penread.server.settings import Settings
+
+if TYPE_CHECKING:
+    from socket import socket
+
+    from fastapi import FastAPI
+
+# Longer than proxies keep connections that nothing comes on, so that it is they who close them.
+_KEEP_ALIVE_S = 75
+# The event loop waits for so long at most while another thread runs Python: it is what everybody waits for.
+_SWITCH_INTERVAL_S = 0.0005
+_METRICS_DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
+
+
+def run(settings: Settings) -> None:
+    """Serves until SIGTERM or SIGINT, and ends the process where requests outlast their grace.
+
+    Args:
+        settings: The settings. They are left in the environment, where other processes of the server find them.
+    """
+    os.environ.update(_as_environment(settings))
+    logs.configure(settings.log_format, settings.log_level)
+    directory = None
+    if settings.workers > 1 and settings.metrics:
+        directory = os.environ[_METRICS_DIRECTORY] = tempfile.mkdtemp(prefix="penread-metrics-")
+    config = uvicorn.Config(
+        "penread.server.process:application",
+        factory=True,
+        host=settings.host,
+        port=settings.port,
+        workers=settings.workers,
+        http=BoundedProtocol,
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        forwarded_allow_ips=settings.trusted_proxies,
+        limit_concurrency=settings.max_connections,
+        timeout_keep_alive=_KEEP_ALIVE_S,
+        # uvicorn says whole seconds, and takes any.
+        timeout_graceful_shutdown=settings.grace_s,  # type: ignore[arg-type]
+    )
+    try:
+        listener = config.bind_socket()
+        if settings.workers > 1:
+            _Workers(config, [listener]).run()
+        else:
+            server = _Server(config)
+            server.run([listener])
+            if not server.started:
+                sys.exit(1)
+    finally:
+        if directory:
+            shutil.rmtree(directory, ignore_errors=True)
+        _leave_threads()
+
+
+def _leave_threads() -> None:
+    """Ends the process where threads still read what nobody waits for: Python would wait for them to end."""
+    if any(thread.name.startswith(("images", "pages")) for thread in threading.enumerate()):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
+
+
+class _Server(uvicorn.Server):
+    """A server that loses nobody who has got through to it when it stops."""
+
+    async def shutdown(self, sockets: list[socket] | None = None) -> None:
+        """Takes the connections that wait to be accepted, which would be reset, and then stops."""
+        make_protocol = partial(BoundedProtocol, self.config, self.server_state, self.lifespan.state)
+        for listener in sockets or []:
+            with suppress(BlockingIOError):
+                while True:
+                    connection, _ = listener.accept()
+                    await asyncio.get_running_loop().connect_accepted_socket(make_protocol, connection)
+        await super().shutdown(sockets)
+
+
+class _Worker(multiprocess.Process):
+    """One of several processes."""
+
+    @property
+    def server(self) -> uvicorn.Server:
+        """The server that the process runs."""
+        if self._server is None:
+            self._server = _Server(self.config)
+        return self._server
+
+
+class _Workers(multiprocess.Multiprocess):
+    """Several processes on one socket."""
+
+    def run(self) -> None:
+        """Keeps them running until it is told to stop."""
+        # uvicorn has no other way to say what its processes are.
+        multiprocess.Process = _Worker  # type: ignore[misc]
+        super().run()
+
+    def terminate_all(self) -> None:
+        """Ends the processes. Connections that wait on the socket here would wait in vain."""
+        for listener in self.sockets:
+            listener.close()
+        super().terminate_all()
+
+
+def application() -> FastAPI:
+    """Makes the application of a process, with the settings of the environment."""
+    from penread.server.app import create_app  # noqa: PLC0415 - after the metrics' directory is in the environment
+
+    settings = Settings()
+    logs.configure(settings.log_format, settings.log_level)
+    # What strangers send must not fill the log: a line for each broken form, thousands for one odd picture.
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module="PIL")
+    sys.setswitchinterval(_SWITCH_INTERVAL_S)
+    return create_app(settings)
+
+
+def _as_environment(settings: Settings) -> dict[str, str]:
+    given = {name: getattr(settings, name) for name in settings.model_fields_set}
+    return {
+        f"PENREAD_{name.upper()}": value.get_secret_value() if hasattr(value, "get_secret_value") else str(value)
+        for name, value in given.items()
+        if value is not None
+    }

@@ -1,0 +1,284 @@
+"""What the server does with more requests than it can serve: it gathers, it queues, and beyond that it refuses."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import io
+import json
+import os
+from contextlib import asynccontextmanager
+from functools import partial
+from threading import Event
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import httpx2
+import numpy as np
+import pytest
+from anyio.from_thread import start_blocking_portal
+from PIL import Image
+
+from penread import Ink, Recognizer
+from penread.server.app import create_app
+from penread.server.settings import Settings
+from tests.conftest import STROKES_L
+from tests.made import drawn
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from fastapi import FastAPI
+
+CORES = os.cpu_count() or 1
+STROKES = {"L": STROKES_L, **{each["label"]: each["strokes"] for each in drawn()}}
+
+
+def png(strokes: list[Any]) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(255 - Ink(strokes).glyph()).resize((100, 100), Image.Resampling.BICUBIC).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+class Gate:
+    """Stands before a method of the recogniser, which goes on when it is let."""
+
+    def __init__(self, recognizer: Recognizer, method: str) -> None:
+        self._method = getattr(recognizer, method)
+        setattr(recognizer, method, self.enter)
+        self.batches: list[int] = []
+        self.go_on = Event()
+
+    def enter(self, glyphs: np.ndarray, **how: Any) -> Any:
+        self.batches.append(len(glyphs))
+        assert self.go_on.wait(60)
+        return self._method(glyphs, **how)
+
+
+@asynccontextmanager
+async def gated(before: str = "score", **settings: Any) -> AsyncIterator[tuple[FastAPI, httpx2.AsyncClient, Gate]]:
+    """Gives an application whose recogniser stands still until the gate is opened, and a client of it."""
+    app = create_app(Settings(**settings))
+    async with (
+        app.router.lifespan_context(app),
+        httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://test") as client,
+    ):
+        gate = Gate(app.state.service.recognizer, before)
+        try:
+            yield app, client, gate
+        finally:
+            gate.go_on.set()
+
+
+def run(scenario: Callable[[], Awaitable[None]]) -> None:
+    # In a thread of its own: where a page was tested before, this one has the browser's event loop.
+    with start_blocking_portal() as portal:
+        portal.call(scenario)
+
+
+async def ask(client: httpx2.AsyncClient, answers: list[httpx2.Response], **body: Any) -> None:
+    answers.append(await client.post("/api/v1/predict", json=body))
+
+
+async def metric(client: httpx2.AsyncClient, line: str) -> float:
+    """Gives the value of a metric."""
+    text = (await client.get("/metrics")).text
+    [value] = [each.split()[-1] for each in text.splitlines() if each.startswith(line + " ")]
+    return float(value)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    with anyio.fail_after(60):
+        while not condition():  # noqa: ASYNC110 - what it waits for happens in other threads
+            await asyncio.sleep(0.01)
+
+
+def test_concurrent_requests_share_runs_of_the_graph_and_get_their_own_answers() -> None:
+    async def scenario() -> None:
+        async with gated() as (_, client, gate):
+            asked = {char: STROKES[char] for char in "LHT"}
+            answers: dict[str, list[httpx2.Response]] = {char: [] for char in asked}
+            async with anyio.create_task_group() as tasks:
+                # The first is on its way alone; the others come while the graph runs.
+                tasks.start_soon(lambda: ask(client, answers["L"], strokes=STROKES["L"]))
+                await until(lambda: gate.batches == [1])
+                for char, strokes in list(asked.items()) * 7:
+                    tasks.start_soon(partial(ask, client, answers[char], strokes=strokes))
+                await anyio.wait_all_tasks_blocked()
+                assert gate.batches == [1]
+                gate.go_on.set()
+            assert gate.batches == [1, 8, 8, 5]
+            for char, given in answers.items():
+                assert [each.json()["char"] for each in given] == [char] * (8 if char == "L" else 7)
+            assert await metric(client, "penread_batch_glyphs_sum") == 22
+            assert await metric(client, "penread_batch_glyphs_count") == 4
+
+    run(scenario)
+
+
+def test_past_the_queue_is_503_at_once_and_all_is_normal_after_it() -> None:
+    async def scenario() -> None:
+        async with gated(queue=20) as (_, client, gate):
+            answers: list[httpx2.Response] = []
+            async with anyio.create_task_group() as tasks:
+                # Eight are taken for running, and 20 wait.
+                for _ in range(28):
+                    tasks.start_soon(lambda: ask(client, answers, strokes=STROKES_L))
+                await anyio.wait_all_tasks_blocked()
+                assert not answers
+                assert await metric(client, 'penread_queue_waiting{lane="glyphs"}') == 20
+                for number in range(3):
+                    await ask(client, answers, strokes=STROKES_L)
+                    refused = answers.pop()
+                    assert refused.status_code == 503, refused.text
+                    assert refused.json()["detail"].startswith("Too many requests are waiting")
+                    assert int(refused.headers["retry-after"]) >= 1
+                    assert await metric(client, 'penread_rejections_total{reason="queue"}') == number + 1
+                gate.go_on.set()
+            assert [each.json()["char"] for each in answers] == ["L"] * 28
+            assert await metric(client, 'penread_queue_waiting{lane="glyphs"}') == 0
+            await ask(client, answers, strokes=STROKES_L)
+            assert answers[-1].status_code == 200
+
+    run(scenario)
+
+
+def test_a_queue_that_was_full_is_kept_short_until_it_has_run_empty() -> None:
+    """Work that comes faster than it can be done must not find a long queue: everyone would wait for all of it."""
+
+    async def scenario() -> None:
+        async with gated(queue=20) as (_, client, gate):
+            answers: list[httpx2.Response] = []
+            async with anyio.create_task_group() as tasks:
+                for _ in range(28):
+                    tasks.start_soon(lambda: ask(client, answers, strokes=STROKES_L))
+                await anyio.wait_all_tasks_blocked()
+                await ask(client, answers, strokes=STROKES_L)
+                assert answers.pop().status_code == 503
+                # The first run, of one, ends: there is room for one now, but not for whom the queue must not grow.
+                first = gate.go_on
+                gate.go_on = Event()
+                first.set()
+                await until(lambda: len(answers) == 1)
+                await ask(client, answers, strokes=STROKES_L)
+                assert answers.pop().status_code == 503
+                gate.go_on.set()
+            assert len(answers) == 28
+            # Empty: a burst is taken in full again.
+            gate.go_on = Event()
+            answers.clear()
+            async with anyio.create_task_group() as tasks:
+                for _ in range(28):
+                    tasks.start_soon(lambda: ask(client, answers, strokes=STROKES_L))
+                await anyio.wait_all_tasks_blocked()
+                gate.go_on.set()
+            assert [each.status_code for each in answers] == [200] * 28
+
+    run(scenario)
+
+
+def test_images_have_a_queue_of_their_own_and_drawings_pass_them() -> None:
+    async def scenario() -> None:
+        async with gated(before="predict_many", queue=3) as (_, client, gate):
+            image = base64.b64encode(png(STROKES_L)).decode()
+            answers: list[httpx2.Response] = []
+            async with anyio.create_task_group() as tasks:
+                for _ in range(CORES + 3):
+                    tasks.start_soon(lambda: ask(client, answers, image=image))
+                await until(lambda: len(gate.batches) == CORES)
+                await anyio.wait_all_tasks_blocked()
+                assert not answers
+                await ask(client, answers, image=image)
+                assert answers.pop().status_code == 503
+                explained = await client.post("/api/v1/explain", json={"strokes": STROKES_L})
+                assert explained.status_code == 503
+                # What is drawn needs no thread that reads images.
+                await ask(client, answers, strokes=STROKES_L)
+                assert answers.pop().json()["char"] == "L"
+                gate.go_on.set()
+            assert [each.json()["char"] for each in answers] == ["L"] * (CORES + 3)
+
+    run(scenario)
+
+
+def test_what_nobody_waits_for_any_more_is_not_begun() -> None:
+    async def scenario() -> None:
+        async with gated() as (app, client, gate):
+            image = base64.b64encode(png(STROKES_L)).decode()
+            answers: list[httpx2.Response] = []
+            async with anyio.create_task_group() as tasks:
+                for _ in range(CORES):
+                    tasks.start_soon(lambda: ask(client, answers, image=image))
+                await until(lambda: len(gate.batches) == CORES)
+
+                # A client that sends its request, and leaves.
+                body = json.dumps({"image": image}).encode()
+                messages = [{"type": "http.request", "body": body, "more_body": False}, {"type": "http.disconnect"}]
+                sent: list[Any] = []
+
+                async def receive() -> Any:
+                    return messages.pop(0)
+
+                async def send(message: Any) -> None:
+                    sent.append(message)
+
+                scope = {
+                    "type": "http", "method": "POST", "path": "/api/v1/predict", "raw_path": b"/api/v1/predict",
+                    "query_string": b"", "root_path": "", "scheme": "http", "http_version": "1.1",
+                    "headers": [(b"content-type", b"application/json")], "client": ("127.0.0.1", 1),
+                    "server": ("test", 80), "asgi": {"version": "3.0"}, "state": {},
+                }  # fmt: skip
+                await app(scope, receive, send)
+                gate.go_on.set()
+            assert [each.json()["char"] for each in answers] == ["L"] * CORES
+            assert gate.batches == [1] * CORES
+            assert await metric(client, 'penread_queue_waiting{lane="images"}') == 0
+            assert await metric(client, 'penread_queue_running{lane="images"}') == 0
+
+    run(scenario)
+
+
+def test_all_bodies_together_have_a_bound() -> None:
+    """Not each of a thousand connections may hold a body of the largest size in memory."""
+
+    async def scenario() -> None:
+        async with gated(max_body_bytes=100_000) as (_, client, gate):
+            answers: list[httpx2.Response] = []
+            blank = {"image": base64.b64encode(png(STROKES_L)).decode() + " " * 90_000}
+            async with anyio.create_task_group() as tasks:
+                for _ in range(20):
+                    tasks.start_soon(lambda: ask(client, answers, **blank))
+                await until(lambda: len(gate.batches) == CORES)
+                await anyio.wait_all_tasks_blocked()
+                assert answers, "twenty bodies of 90 kB were held, where 16 of the largest are the most"
+                assert {each.status_code for each in answers} == {503}
+                assert {each.headers["retry-after"] for each in answers} == {"1"}
+                refused = len(answers)
+                gate.go_on.set()
+            assert sum(each.status_code == 200 for each in answers) == 20 - refused
+            await ask(client, answers, **blank)
+            assert answers[-1].status_code == 200
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("room", [1, 3])
+def test_a_failure_of_the_graph_is_500_and_the_next_request_is_served(room: int) -> None:
+    async def scenario() -> None:
+        async with gated(queue=room) as (app, client, gate):
+            gate.go_on.set()
+            score = app.state.service.recognizer.score
+
+            def fail(_: Any) -> Any:
+                raise RuntimeError("the graph is broken")
+
+            app.state.service.recognizer.score = fail
+            answers: list[httpx2.Response] = []
+            for _ in range(8 + room + 1):
+                await ask(client, answers, strokes=STROKES_L)
+            assert {each.status_code for each in answers} == {500}
+            app.state.service.recognizer.score = score
+            await ask(client, answers, strokes=STROKES_L)
+            assert answers[-1].json()["char"] == "L"
+
+    run(scenario)
