@@ -115,7 +115,7 @@ def test_a_pod_is_as_large_as_penread_believes() -> None:
 
 
 def test_the_probes_are_answered_also_where_the_api_wants_a_key() -> None:
-    with serving(env={**config(), "PENREAD_API_KEYS": "a key, another"}) as (address, _):
+    with serving(env={**config(), "PENREAD_API_KEYS": "a-key, another"}) as (address, _):
         for probe in PROBES:
             response = httpx2.get(address + CONTAINER[probe]["httpGet"]["path"])
             assert response.status_code == 200, (probe, response.text)

@@ -14,8 +14,9 @@ from fastapi_offline import FastAPIOffline
 import penread
 from penread.bundle import load_all
 from penread.server import docs, logs, page, problems, security
+from penread.server.door import Door
 from penread.server.inference_protocol import router as inference_router
-from penread.server.limits import BodyLimit
+from penread.server.limits import BodyLimit, QueueLimit
 from penread.server.metrics import Metrics
 from penread.server.metrics import router as metrics_router
 from penread.server.observe import Failures, Observe
@@ -49,7 +50,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         app.state.page = page_files(bundles[0], server=True, key=bool(chosen.keys))
         logs.started(chosen, {name: model.info.version for name, model in service.models.items()})
         # The protocol finds it there.
-        yield {"request_timeout_s": chosen.request_timeout_s, "service": service, "metrics": metrics}
+        yield {
+            "request_timeout_s": chosen.request_timeout_s,
+            "service": service,
+            "metrics": metrics,
+            # Other origins' pages must be told by CORS' headers that they may read the answer.
+            "door": None if chosen.origins else Door(service, metrics),
+        }
         service.close()
         logs.stopped()
 
@@ -69,6 +76,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     # The last is the outermost.
     app.add_middleware(Failures)
     app.add_middleware(BodyLimit, max_bytes=chosen.max_body_bytes, timeout_s=chosen.request_timeout_s, metrics=metrics)
+    app.add_middleware(QueueLimit)
     security.install(app, chosen, metrics)
     app.add_middleware(Observe, metrics=metrics)
     problems.install(app)

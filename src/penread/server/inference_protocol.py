@@ -378,7 +378,7 @@ async def infer(request: Request) -> Response:
     encoding, json_bytes = _content_encoding(request), _json_bytes(request)
     announced = request.headers.get("content-length", "")
     if encoding or (announced.isdecimal() and int(announced) > _SMALL_BYTES):
-        service.images.check()
+        service.photos.check()
     body = await request.body()
 
     def finish(asked: Asked, scores: Scores) -> tuple[Response, list[Prediction]]:
@@ -395,7 +395,7 @@ async def infer(request: Request) -> Response:
             known = asked or _parse(_unpack(body, encoding) if encoding else body, json_bytes)
             return finish(known, recognizer.score(known.glyphs))
 
-        response, predictions = await service.images.run(work, request.receive)
+        response, predictions = await service.photos.run(work, request.receive)
     metrics: Metrics = request.app.state.metrics
     for prediction in predictions:
         metrics.predicted(recognizer.info.name, prediction.char)

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_val
 from penread.bundle import KINDS
 from penread.errors import InputError
 from penread.server.limits import MAX_ITEMS
+from penread.server.schemas import Whole
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -49,7 +50,7 @@ _MAX_UNPACKED_BYTES = 16 * 1024 * 1024
 # The least that a 32-bit number can be: JSON has no minus infinity.
 _LEAST = float(np.finfo(np.float32).min)
 
-_Pixel = Annotated[int, Field(strict=True, ge=0, le=255)]
+_Pixel = Annotated[Whole, Field(strict=True, ge=0, le=255)]
 # fail_fast: the first error will do, and a body can hold hundreds of thousands.
 _Flat = Annotated[list[_Pixel], Field(max_length=MAX_ITEMS * _GLYPH_BYTES, fail_fast=True)]
 _Row = Annotated[list[_Pixel], Field(min_length=_SIDE, max_length=_SIDE, fail_fast=True)]

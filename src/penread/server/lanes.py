@@ -1,7 +1,8 @@
 """Bounded queues before the processor: what comes beyond them is refused at once, so that no wait grows and grows.
 
-A queue takes a burst in full. Once it has been full, work comes faster than it can be done, and a long queue would only
-make everybody wait: until it has run empty, just as much is let in as keeps the processor busy.
+A queue takes a burst in full. Once it has been full, work comes faster than it can be done, and a long queue would
+only make everybody wait: until nothing has had to be refused for a while, just as much is let in as keeps the
+processor busy.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 _Result = TypeVar("_Result")
 
+# A burst that long after the last refusal is a new one.
+_CALM_S = 1.0
 # How fast the mean duration of work follows what is measured.
 _FORGETTING = 0.1
 
@@ -62,13 +65,13 @@ class QueueWatcher(Protocol):
         """Counts a run of the graph, of so many glyphs."""
 
 
-class _Queue:
+class Queue:
     """The books of a queue: who waits, who runs, and whether there is room. It is used on the event loop alone.
 
     Args:
         name: The lane's name.
         room: How many may wait.
-        room_when_full: How many may wait once it was full, until it is empty.
+        room_when_full: How many may wait once it was full, for a while.
         running_at_once: How many run at a time.
         watcher: Is told of changes.
     """
@@ -80,8 +83,22 @@ class _Queue:
         self._running_at_once = running_at_once
         self._watcher = watcher
         self._inside = 0
-        self._was_full = False
+        self._full_until_s = 0.0
         self._mean_s = 0.0
+
+    @property
+    def was_full(self) -> bool:
+        """Whether it was full a moment ago."""
+        return time.monotonic() < self._full_until_s
+
+    def refuse(self) -> int | None:
+        """Tells whether to refuse, for want of room: the seconds after which to come again, or None."""
+        waiting = self._inside - self._running_at_once
+        if waiting < (self._room_when_full if self.was_full else self._room):
+            return None
+        self._full_until_s = time.monotonic() + _CALM_S
+        self._watcher.rejected("queue")
+        return max(1, math.ceil(waiting * self._mean_s / self._running_at_once))
 
     def check(self) -> None:
         """Refuses where there is no room.
@@ -89,11 +106,8 @@ class _Queue:
         Raises:
             Overloaded: So it is.
         """
-        waiting = self._inside - self._running_at_once
-        if waiting >= (self._room_when_full if self._was_full else self._room):
-            self._was_full = True
-            self._watcher.rejected("queue")
-            raise Overloaded(max(1, math.ceil(waiting * self._mean_s / self._running_at_once)))
+        if (retry_after_s := self.refuse()) is not None:
+            raise Overloaded(retry_after_s)
 
     def enter(self, count: int = 1) -> None:
         """Takes in so much work; ``check`` comes first."""
@@ -103,8 +117,6 @@ class _Queue:
     def leave(self, count: int, took_s: float | None = None) -> None:
         """Lets out so much work, which took so long for each; None where it was never done."""
         self._inside -= count
-        if self._inside <= self._running_at_once:
-            self._was_full = False
         if took_s is not None:
             self._mean_s += _FORGETTING * (took_s - self._mean_s)
         self._tell()
@@ -122,19 +134,25 @@ class Lane:
         threads: How much runs at once.
         room: How many requests may wait.
         watcher: Is told of changes.
+
+    Attributes:
+        queue: Its queue.
     """
 
+    #: What the names of lanes' threads begin with.
+    THREADS = "lane-"
+
     def __init__(self, name: str, threads: int, room: int, watcher: QueueWatcher) -> None:
-        self._queue = _Queue(name, room, threads, threads, watcher)
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix=name)
+        self.queue = Queue(name, room, threads, threads, watcher)
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix=f"{self.THREADS}{name}")
 
     def check(self) -> None:
-        """Refuses where there is no room, before a body is read in vain.
+        """Refuses where there is no room, before work is put into a request in vain.
 
         Raises:
             Overloaded: So it is.
         """
-        self._queue.check()
+        self.queue.check()
 
     async def run(self, work: Callable[[], _Result], receive: Receive) -> _Result:
         """Does work in a thread, when its turn comes.
@@ -147,8 +165,8 @@ class Lane:
             Overloaded: There is no room.
             ClientGone: The client left before it was done.
         """
-        self._queue.check()
-        self._queue.enter()
+        self.queue.check()
+        self.queue.enter()
         loop = asyncio.get_running_loop()
         took_s: list[float] = []
 
@@ -161,7 +179,7 @@ class Lane:
 
         def leave(_done: Future[_Result]) -> None:
             if not loop.is_closed():
-                loop.call_soon_threadsafe(self._queue.leave, 1, took_s[0] if took_s else None)
+                loop.call_soon_threadsafe(self.queue.leave, 1, took_s[0] if took_s else None)
 
         done = self._threads.submit(timed)
         # Not the wrapped future, which a request that was given up ends early: the thread is taken for as long as it
@@ -195,25 +213,29 @@ class Batcher:
         max_batch: The most glyphs of a run, and so of a request.
         room: How many requests may wait.
         watcher: Is told of changes.
+
+    Attributes:
+        queue: Its queue.
+        max_batch: The most glyphs of a run.
     """
 
     def __init__(self, name: str, recognizer: Recognizer, max_batch: int, room: int, watcher: QueueWatcher) -> None:
         self.max_batch = max_batch
         self._recognizer = recognizer
         # A run that is under way, and one to follow it at once.
-        self._queue = _Queue(name, room, max_batch, max_batch, watcher)
+        self.queue = Queue(name, room, max_batch, max_batch, watcher)
         self._watcher = watcher
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="glyphs")
         self._waiting: deque[tuple[NDArray[np.uint8], asyncio.Future[Scores]]] = deque()
         self._is_running = False
 
     def check(self) -> None:
-        """Refuses where there is no room, before a body is read in vain.
+        """Refuses where there is no room, before work is put into a request in vain.
 
         Raises:
             Overloaded: So it is.
         """
-        self._queue.check()
+        self.queue.check()
 
     async def score(self, glyphs: NDArray[np.uint8]) -> Scores:
         """Runs the graph for a request, together with others.
@@ -224,8 +246,8 @@ class Batcher:
         Raises:
             Overloaded: There is no room.
         """
-        self._queue.check()
-        self._queue.enter()
+        self.queue.check()
+        self.queue.enter()
         result: asyncio.Future[Scores] = asyncio.get_running_loop().create_future()
         self._waiting.append((glyphs, result))
         if not self._is_running:
@@ -244,7 +266,7 @@ class Batcher:
             glyphs, result = self._waiting.popleft()
             # Whoever gave up in the meantime needs no answer.
             if result.done():
-                self._queue.leave(1)
+                self.queue.leave(1)
                 continue
             requests.append((glyphs, result))
             room -= len(glyphs)
@@ -264,7 +286,7 @@ class Batcher:
         took_s: float,
     ) -> None:
         """Gives each request its part of a run, and begins the next one."""
-        self._queue.leave(len(requests), took_s / len(requests))
+        self.queue.leave(len(requests), took_s / len(requests))
         self._run()
         first = 0
         for glyphs, result in requests:

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 
 from starlette.exceptions import HTTPException
 
+from penread.server.problems import overloaded
+
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from penread.server.lanes import QueueWatcher
+    from penread.server.service import Service
 
 #: The most strokes of one drawing.
 MAX_STROKES = 1_000
@@ -26,6 +29,33 @@ MAX_CHARSETS = 200
 
 # Bodies in memory at one time, of all requests together, in bodies of the largest size.
 _BODIES_AT_ONCE = 16
+
+
+class QueueLimit:
+    """Middleware that refuses by its head a request whose queue is full, before anything is put into it.
+
+    Args:
+        app: The application behind it.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hands a request on, or refuses it."""
+        if scope["type"] == "http" and scope["method"] == "POST":
+            service: Service = scope["app"].state.service
+            headers = dict(scope["headers"])
+            length = headers.get(b"content-length", b"0")
+            retry_after_s = service.refuse(
+                scope["path"],
+                headers.get(b"content-type", b"").decode("latin-1"),
+                int(length) if length.isdigit() else 0,
+            )
+            if retry_after_s is not None:
+                await overloaded(scope["path"], retry_after_s)(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
 
 
 class BodyLimit:

@@ -76,6 +76,7 @@ class Observe:
             watched.status, watched.has_left = HTTPStatus.INTERNAL_SERVER_ERROR, False
         except asyncio.CancelledError:
             # The server stops, and its grace is over. It has cancelled this task to end it, which answering does.
+            watched.was_stopped = True
             if not watched.status:
                 detail = "The server stops before this is done. Send it again."
                 response = refusal(scope["path"], HTTPStatus.SERVICE_UNAVAILABLE, detail, {"Retry-After": "1"})
@@ -91,10 +92,12 @@ class Observe:
         status = CLIENT_CLOSED_REQUEST if watched.has_left else watched.status or HTTPStatus.INTERNAL_SERVER_ERROR
         self._metrics.request(route, method, int(status), duration_s)
         client = scope.get("client")
-        if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            log = _log.warning
-        elif route in _PROBES:
+        # What finds no room is nearly everything in a flood, and the metrics count it.
+        found_no_room = status == HTTPStatus.SERVICE_UNAVAILABLE and not watched.was_stopped
+        if route in _PROBES or found_no_room:
             log = _log.debug
+        elif status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            log = _log.warning
         else:
             log = _log.info
         log(
@@ -167,6 +170,7 @@ class _Watched:
         "bytes_out",
         "has_left",
         "status",
+        "was_stopped",
     )
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -175,6 +179,7 @@ class _Watched:
         self.bytes_out = 0
         self.status = 0
         self.has_left = False
+        self.was_stopped = False
         # Nobody reads that of a GET, and nothing is in it.
         self._has_body = scope["method"] in {"GET", "HEAD"}
         self._is_done = False

@@ -65,6 +65,17 @@ def refusal(path: str, status: int, detail: str, headers: dict[str, str] | None 
     return problem(status, detail, headers)
 
 
+def overloaded(path: str, retry_after_s: int) -> JSONResponse:
+    """Makes the answer to a request that there is no room for.
+
+    Args:
+        path: The request's path.
+        retry_after_s: In how many seconds there should be.
+    """
+    detail = f"Too many requests are waiting. Send it again in {retry_after_s} s."
+    return refusal(path, HTTPStatus.SERVICE_UNAVAILABLE, detail, {"Retry-After": str(retry_after_s)})
+
+
 def _is_inference_protocol(path: str) -> bool:
     return path == "/v2" or path.startswith("/v2/")
 
@@ -107,13 +118,8 @@ def install(app: FastAPI) -> None:
         return _invalid(request.scope["path"], str(error))
 
     @app.exception_handler(Overloaded)
-    async def overloaded(request: Request, error: Overloaded) -> JSONResponse:
-        return refusal(
-            request.scope["path"],
-            HTTPStatus.SERVICE_UNAVAILABLE,
-            f"{error} Send it again in {error.retry_after_s} s.",
-            {"Retry-After": str(error.retry_after_s)},
-        )
+    async def is_overloaded(request: Request, error: Overloaded) -> JSONResponse:
+        return overloaded(request.scope["path"], error.retry_after_s)
 
     @app.exception_handler(ClientGone)
     async def gone(_request: Request, _error: ClientGone) -> Response:

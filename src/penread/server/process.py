@@ -12,12 +12,13 @@ import threading
 import warnings
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 from uvicorn.supervisors import multiprocess
 
 from penread.server import logs
+from penread.server.lanes import Lane
 from penread.server.protocol import BoundedProtocol
 from penread.server.settings import Settings
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 _KEEP_ALIVE_S = 75
 # The event loop waits for so long at most while another thread runs Python: it is what everybody waits for.
 _SWITCH_INTERVAL_S = 0.0005
+_ACCEPTS_AT_ONCE = 128
 _METRICS_DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
 
 
@@ -40,6 +42,8 @@ def run(settings: Settings) -> None:
         settings: The settings. They are left in the environment, where other processes of the server find them.
     """
     os.environ.update(_as_environment(settings))
+    # The requests are what keeps the cores busy: OpenCV's own threads would only wait for each other.
+    os.environ.setdefault("OPENCV_FOR_THREADS_NUM", "1")
     logs.configure(settings.log_format, settings.log_level)
     directory = None
     if settings.workers > 1 and settings.metrics:
@@ -78,24 +82,53 @@ def run(settings: Settings) -> None:
 
 def _leave_threads() -> None:
     """Ends the process where threads still read what nobody waits for: Python would wait for them to end."""
-    if any(thread.name.startswith(("images", "pages")) for thread in threading.enumerate()):
+    if any(thread.name.startswith(Lane.THREADS) for thread in threading.enumerate()):
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(0)
 
 
 class _Server(uvicorn.Server):
-    """A server that loses nobody who has got through to it when it stops."""
+    """A server that accepts whoever waits: new connections in a flood, and the last ones before it stops.
+
+    uvloop accepts one connection in a turn of the loop. In a flood of requests turns are long, and whoever comes anew
+    would wait for seconds to be told that there is no room.
+    """
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._accepting: set[asyncio.Task[Any]] = set()
+        self._listeners: list[socket] = []
+
+    async def startup(self, sockets: list[socket] | None = None) -> None:
+        """Begins to serve."""
+        await super().startup(sockets)
+        # uvloop keeps the sockets themselves to itself.
+        self._listeners = [each.dup() for each in sockets or []]
+        for listener in self._listeners:
+            asyncio.get_running_loop().add_reader(listener, self._accept, listener)
 
     async def shutdown(self, sockets: list[socket] | None = None) -> None:
         """Takes the connections that wait to be accepted, which would be reset, and then stops."""
-        make_protocol = partial(BoundedProtocol, self.config, self.server_state, self.lifespan.state)
-        for listener in sockets or []:
-            with suppress(BlockingIOError):
-                while True:
-                    connection, _ = listener.accept()
-                    await asyncio.get_running_loop().connect_accepted_socket(make_protocol, connection)
+        for listener in self._listeners:
+            self._accept(listener)
+            asyncio.get_running_loop().remove_reader(listener)
+            listener.close()
+        if self._accepting:
+            await asyncio.wait(self._accepting)
         await super().shutdown(sockets)
+
+    def _accept(self, listener: socket) -> None:
+        loop = asyncio.get_running_loop()
+        make_protocol = partial(BoundedProtocol, self.config, self.server_state, self.lifespan.state)
+        # OSError: the connection is gone again, or there are too many files: then uvloop's own turn will try again.
+        with suppress(OSError):
+            for _ in range(_ACCEPTS_AT_ONCE):
+                connection, _ = listener.accept()
+                connection.setblocking(False)
+                accepting = loop.create_task(loop.connect_accepted_socket(make_protocol, connection))
+                self._accepting.add(accepting)
+                accepting.add_done_callback(self._accepting.discard)
 
 
 class _Worker(multiprocess.Process):

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from uvicorn.config import Config
     from uvicorn.server import ServerState
 
+    from penread.server.door import Door
+
 # Long enough for a request that was sent before its client could know.
 _LINGER_S = 0.5
 # A head has a few hundred bytes, and with cookies a few thousand.
@@ -58,6 +60,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._wire_bytes = 0
         self._is_in_head = True
         self._is_ending = False
+        self._door: Door | None = app_state["door"]
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begins to wait for a request."""
@@ -89,6 +92,16 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Takes bytes, but no endless head, and no endless trailers."""
+        if self._is_idle and self._is_in_head and not self._head_bytes and not self._is_ending:
+            refusal = self._door.refusal(data) if self._door else None
+            if refusal is not None:
+                self._met()
+                self._unset_keepalive_if_required()
+                self.timeout_keep_alive_task = self.loop.call_later(
+                    self.timeout_keep_alive, self.timeout_keep_alive_handler
+                )
+                self.transport.write(refusal)
+                return
         if self._is_in_head and b"pgrade" in data:
             head, end, rest = data.partition(b"\r\n\r\n")
             data = _UPGRADE.sub(b"ignored", head) + end + rest

@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from penread.errors import InputError
 from penread.image import MAX_PIXELS, count_pixels
 from penread.ink import Ink
-from penread.recognizer import to_glyph, to_glyphs
+from penread.recognizer import to_glyphs
 from penread.server.limits import MAX_CHARSETS, MAX_ITEMS
 from penread.server.problems import Problem, RequestInvalid
 from penread.server.schemas import (
@@ -35,7 +35,7 @@ from penread.server.schemas import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Sequence
+    from collections.abc import Callable, Coroutine
 
     from penread.prediction import Prediction
     from penread.recognizer import Source
@@ -48,6 +48,8 @@ _Options = TypeVar("_Options", bound=FormFields)
 # So much JSON is parsed, and drawn as a glyph, in about a millisecond: less than it takes to hand it to a thread and
 # back when the processor is busy.
 _SMALL_BYTES = 16 * 1024
+# Where an image is, it comes early: behind the options at most.
+_BEGINNING_BYTES = 256
 
 
 class DirectRoute(APIRoute):
@@ -103,53 +105,67 @@ async def healthz(request: Request) -> Response:
 async def predict(request: Request) -> Response:
     """Read one character, drawn as strokes or shown in an image; or many, each by itself."""
     service = _service(request)
-    recognizer = service.recognizer
     if _content_type(request) == "application/json":
-        service.check()
         body = await request.body()
         asked = _parse(PredictRequest, body) if len(body) <= _SMALL_BYTES else None
-        if asked and asked.strokes is not None:
-            glyph = Ink(asked.strokes).glyph()
-            logits, kinds = await service.score(recognizer, glyph[None], request.receive)
-            [prediction] = recognizer.decide(glyph[None], logits, kinds, **_how(asked))
-            _metrics(request).predicted(recognizer.info.name, prediction.char)
-            return _json(PredictResponse.of(prediction, recognizer.info, glyph if asked.include_glyph else None))
+        if asked is not None and asked.strokes is not None:
+            return await _predict_drawn(request, asked.strokes, asked)
+        lane = service.lane_of(len(body))
+        # Refused before its text becomes an image.
+        if b'"image"' in body[:_BEGINNING_BYTES]:
+            lane.check()
 
-        def sources() -> tuple[Sequence[Source] | None, Source | None, PredictOptions]:
+        def parse() -> tuple[list[Source], bool, PredictOptions]:
             full = asked or _parse(PredictRequest, body)
-            if full.items is None:
-                return None, full.source(), full
-            return [each.source() for each in full.items], None, full
+            items: list[SourceFields] = [full] if full.items is None else [*full.items]
+            return [each.source() for each in items], full.items is not None, full
     else:
-        service.images.check()
         files, fields = await _form(request, len(PredictOptions.model_fields), MAX_ITEMS)
+        lane = service.lane_of(sum(map(len, files)))
 
-        def sources() -> tuple[Sequence[Source] | None, Source | None, PredictOptions]:
-            options = _options(PredictOptions, fields)
-            return (None, files[0], options) if len(files) == 1 else (files, None, options)
+        def parse() -> tuple[list[Source], bool, PredictOptions]:
+            return [*files], len(files) > 1, _options(PredictOptions, fields)
+
+    recognizer = service.recognizer
 
     def answer() -> tuple[list[Prediction], bytes]:
-        many, one, options = sources()
-        if many is None and one is not None:
-            glyph = to_glyph(one)
-            [prediction] = recognizer.predict_many(glyph[None], **_how(options))
-            shown = glyph if options.include_glyph else None
-            return [prediction], _bytes(PredictResponse.of(prediction, recognizer.info, shown))
-        many = many or []
-        pixels = sum(count_pixels(each) for each in many if isinstance(each, bytes))
+        sources, are_many, options = parse()
+        _check_pixels_together(sources)
+        glyphs = to_glyphs(sources)
+        predictions = recognizer.predict_many(glyphs, **_how(options))
+        shown = glyphs if options.include_glyph else None
+        if are_many:
+            return predictions, _bytes(PredictManyResponse.of(predictions, recognizer.info, shown))
+        [prediction] = predictions
+        return predictions, _bytes(
+            PredictResponse.of(prediction, recognizer.info, shown if shown is None else shown[0])
+        )
+
+    predictions, content = await lane.run(answer, request.receive)
+    for prediction in predictions:
+        _metrics(request).predicted(recognizer.info.name, prediction.char)
+    return Response(content, media_type="application/json")
+
+
+async def _predict_drawn(request: Request, strokes: list[list[list[float]]], options: PredictOptions) -> Response:
+    """Reads one drawing, which takes no thread but the graph's."""
+    service = _service(request)
+    recognizer = service.recognizer
+    glyph = Ink(strokes).glyph()
+    logits, kinds = await service.score(recognizer, glyph[None], request.receive)
+    [prediction] = recognizer.decide(glyph[None], logits, kinds, **_how(options))
+    _metrics(request).predicted(recognizer.info.name, prediction.char)
+    return _json(PredictResponse.of(prediction, recognizer.info, glyph if options.include_glyph else None))
+
+
+def _check_pixels_together(sources: list[Source]) -> None:
+    """Refuses images that are too large together; of a single one it is told when it is read."""
+    if len(sources) > 1:
+        pixels = sum(count_pixels(each) for each in sources if isinstance(each, bytes))
         if pixels > MAX_PIXELS:
             raise InputError(
                 f"The images have {pixels:,} pixels together; {MAX_PIXELS:,} is the most. Send fewer at a time."
             )
-        glyphs = to_glyphs(many)
-        predictions = recognizer.predict_many(glyphs, **_how(options))
-        shown = glyphs if options.include_glyph else None
-        return predictions, _bytes(PredictManyResponse.of(predictions, recognizer.info, shown))
-
-    predictions, content = await service.images.run(answer, request.receive)
-    for prediction in predictions:
-        _metrics(request).predicted(recognizer.info.name, prediction.char)
-    return Response(content, media_type="application/json")
 
 
 @router.post(
@@ -163,7 +179,6 @@ async def explain(request: Request) -> Response:
     """Tell which parts of a character's ink speak for what it was read as, or for another character."""
     service = _service(request)
     recognizer = service.recognizer
-    service.images.check()
     parse = await _parser(request, ExplainRequest, ExplainOptions)
 
     def answer() -> bytes:
@@ -171,7 +186,7 @@ async def explain(request: Request) -> Response:
         explanation = recognizer.explain(source, char=options.char, charset=options.charset)
         return _bytes(ExplainResponse.of(explanation, recognizer.info))
 
-    return Response(await service.images.run(answer, request.receive), media_type="application/json")
+    return Response(await service.photos.run(answer, request.receive), media_type="application/json")
 
 
 @router.post(
@@ -185,7 +200,6 @@ async def read(request: Request) -> Response:
     """Read a page, or strokes side by side: lines, words, characters."""
     service = _service(request)
     recognizer = service.recognizer
-    service.pages.check()
     parse = await _parser(request, ReadRequest, ReadOptions)
 
     def answer() -> tuple[list[Prediction], bytes]:

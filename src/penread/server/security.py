@@ -134,6 +134,11 @@ def install(app: FastAPI, settings: Settings, metrics: RefusalCounter) -> None:
     app.add_middleware(Headers)
 
 
+def headers_of_answers() -> list[tuple[bytes, bytes]]:
+    """Gives the headers of an answer of the API, for those who answer before any middleware."""
+    return [*_encoded({"Content-Security-Policy": OTHER_POLICY, **_ALWAYS}), _NO_STORE]
+
+
 class Headers:
     """Middleware that gives each answer the headers that tell browsers what they may do with it.
 

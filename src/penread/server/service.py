@@ -19,12 +19,14 @@ if TYPE_CHECKING:
     from penread.server.metrics import Metrics
     from penread.server.settings import Settings
 
-# `benchmarks/serving` compares sizes: more gains nothing on one thread, and makes everybody in the run wait for all.
-_MAX_BATCH = 8
-# Images weigh up to the size of a body while they wait, and pages take seconds: queues much shorter than that of
-# drawings, for each core.
-_IMAGES_A_CORE = 32
+#: The most glyphs in a run of the graph for single requests: on one thread more gain nothing, and make everybody in the
+#: run wait for all of it.
+MAX_BATCH = 4
+# What weighs up to the size of a body while it waits, and what takes seconds, has shorter queues, for each core.
+_PHOTOS_A_CORE = 16
 _PAGES_A_CORE = 4
+#: A body that is larger brings a photograph, or as many images as one.
+LARGE_BYTES = 128 * 1024
 
 
 class Service:
@@ -33,7 +35,8 @@ class Service:
     Attributes:
         models: The recogniser of each bundle, by its name; the first is the one that the page and the API use.
         recognizer: The first.
-        images: The lane for what takes milliseconds: images, batches, explanations.
+        images: The lane for images that take milliseconds.
+        photos: The lane for what takes a multiple of that: photographs, batches, explanations.
         pages: The lane for what takes seconds.
         is_stopping: Whether the process is about to end.
 
@@ -51,27 +54,62 @@ class Service:
             name: Batcher(
                 "glyphs" if recognizer is self.recognizer else f"glyphs:{name}",
                 recognizer,
-                _MAX_BATCH,
+                MAX_BATCH,
                 settings.queue,
                 metrics,
             )
             for name, recognizer in self.models.items()
         }
-        # Reading an image takes a core and its memory; more at once than there are cores only adds the memory.
         cores = _cores()
-        self.images = Lane("images", cores, min(settings.queue, _IMAGES_A_CORE * cores), metrics)
+        # Small images are read by Python more than by OpenCV, and of Python one thread runs at a time: with two of them
+        # each took more than twice as long.
+        self.images = Lane("images", 1, settings.queue, metrics)
+        # These take a core and its memory; more at once than there are cores only adds the memory.
+        self.photos = Lane("photos", cores, min(settings.queue, _PHOTOS_A_CORE * cores), metrics)
         # Pages take seconds: they leave a core to characters, which take milliseconds.
         self.pages = Lane("pages", max(cores - 1, 1), min(settings.queue, _PAGES_A_CORE * cores), metrics)
+        self._queues = [batcher.queue for batcher in self._batchers.values()]
+        self._queues += [lane.queue for lane in (self.images, self.photos, self.pages)]
         for name, recognizer in self.models.items():
             metrics.model(name, recognizer.info.version)
 
-    def check(self) -> None:
-        """Refuses where too many drawings wait, before a body is read in vain.
+    @property
+    def is_crowded(self) -> bool:
+        """Whether any queue was full a moment ago."""
+        return any(queue.was_full for queue in self._queues)
 
-        Raises:
-            Overloaded: So it is.
+    def refuse(self, path: str, content_type: str, content_length: int, *, shows_image: bool = False) -> int | None:
+        """Tells whether to refuse a request by its head alone, since the queue that it would wait in is full.
+
+        Args:
+            path: Its path.
+            content_type: Its ``Content-Type``.
+            content_length: Its ``Content-Length``, 0 where it has none.
+            shows_image: Whether its JSON is known to have an image.
+
+        Returns:
+            The seconds after which to come again; None where there is room, or the head doesn't say which queue it is.
         """
-        self._batchers[self.recognizer.info.name].check()
+        if path == "/api/v1/predict":
+            if content_length > LARGE_BYTES:
+                return self.photos.queue.refuse()
+            if shows_image or content_type.startswith("multipart/"):
+                return self.images.queue.refuse()
+            # An image in JSON has a queue of its own, and is told when it is seen.
+            return self._batchers[self.recognizer.info.name].queue.refuse()
+        if path == "/api/v1/read":
+            return self.pages.queue.refuse()
+        if path == "/api/v1/explain":
+            return self.photos.queue.refuse()
+        return None
+
+    def lane_of(self, image_bytes: int) -> Lane:
+        """Gives the lane for images of one request.
+
+        Args:
+            image_bytes: The bytes of all of them.
+        """
+        return self.images if image_bytes <= LARGE_BYTES else self.photos
 
     async def score(self, recognizer: Recognizer, glyphs: NDArray[np.uint8], receive: Receive) -> Scores:
         """Computes what a model says of glyphs, off the event loop, a few of them together with other requests'.
@@ -91,15 +129,15 @@ class Service:
         batcher = self._batchers[recognizer.info.name]
         if len(glyphs) <= batcher.max_batch:
             return await batcher.score(glyphs)
-        return await self.images.run(lambda: recognizer.score(glyphs), receive)
+        return await self.photos.run(lambda: recognizer.score(glyphs), receive)
 
     def close(self) -> None:
         """Begins nothing more."""
         self.is_stopping = True
         for batcher in self._batchers.values():
             batcher.close()
-        self.images.close()
-        self.pages.close()
+        for lane in (self.images, self.photos, self.pages):
+            lane.close()
 
 
 def _cores() -> int:
