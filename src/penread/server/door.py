@@ -8,10 +8,10 @@ the same.
 from __future__ import annotations
 
 import re
-import secrets
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from penread.server.observe import new_request_id
 from penread.server.problems import overloaded
 from penread.server.security import headers_of_answers
 
@@ -65,17 +65,21 @@ class Door:
             return None
         kind = _TYPE.search(head)
         path = line[1].decode()
-        retry_after_s = self._service.refuse(
+        queue = self._service.queue_of(
             path,
             kind[1].decode().lower() if kind else "",
             int(lengths[0]),
             shows_image=b'"image"' in packet[end : end + _BEGINNING_BYTES],
         )
+        if queue is None:
+            return None
+        retry_after_s = queue.refuse()
         if retry_after_s is None:
+            queue.expect()
             return None
         self._metrics.request(path, "POST", HTTPStatus.SERVICE_UNAVAILABLE, 0.0)
         given = _ID.search(head)
-        request_id = given[1] if given else secrets.token_hex(16).encode()
+        request_id = given[1] if given else new_request_id()
         return self._answer(path, retry_after_s) % request_id
 
     def _answer(self, path: str, retry_after_s: int) -> bytes:

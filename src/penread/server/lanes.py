@@ -1,8 +1,8 @@
 """Bounded queues before the processor: what comes beyond them is refused at once, so that no wait grows and grows.
 
-A queue takes a burst in full. Once it has been full, work comes faster than it can be done, and a long queue would
-only make everybody wait: until nothing has had to be refused for a while, just as much is let in as keeps the
-processor busy.
+A queue takes a burst. When it is full, work comes faster than it can be done, and a long queue would only make
+everybody wait: who is far back in it is told so, too, and until nothing has had to be refused for a while, just as much
+is let in as keeps the processor busy.
 """
 
 from __future__ import annotations
@@ -71,18 +71,30 @@ class Queue:
     Args:
         name: The lane's name.
         room: How many may wait.
-        room_when_full: How many may wait once it was full, for a while.
+        inside_when_full: How many may run or wait once it was full, for a while.
         running_at_once: How many run at a time.
+        shed: Refuses all who wait but the first so many; called when the queue is full.
         watcher: Is told of changes.
     """
 
-    def __init__(self, name: str, room: int, room_when_full: int, running_at_once: int, watcher: QueueWatcher) -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        room: int,
+        inside_when_full: int,
+        running_at_once: int,
+        shed: Callable[[int], None],
+        watcher: QueueWatcher,
+    ) -> None:
         self._name = name
         self._room = room
-        self._room_when_full = min(room_when_full, room)
+        self._inside_when_full = min(inside_when_full, running_at_once + room)
         self._running_at_once = running_at_once
+        self._shed = shed
         self._watcher = watcher
         self._inside = 0
+        self._coming = 0
         self._full_until_s = 0.0
         self._mean_s = 0.0
 
@@ -93,12 +105,15 @@ class Queue:
 
     def refuse(self) -> int | None:
         """Tells whether to refuse, for want of room: the seconds after which to come again, or None."""
-        waiting = self._inside - self._running_at_once
-        if waiting < (self._room_when_full if self.was_full else self._room):
+        was_full = self.was_full
+        inside = self._inside + self._coming
+        if inside < (self._inside_when_full if was_full else self._running_at_once + self._room):
             return None
         self._full_until_s = time.monotonic() + _CALM_S
         self._watcher.rejected("queue")
-        return max(1, math.ceil(waiting * self._mean_s / self._running_at_once))
+        if not was_full:
+            self._shed(max(self._inside_when_full - self._running_at_once, 0))
+        return max(1, math.ceil(inside * self._mean_s / self._running_at_once))
 
     def check(self) -> None:
         """Refuses where there is no room.
@@ -108,6 +123,12 @@ class Queue:
         """
         if (retry_after_s := self.refuse()) is not None:
             raise Overloaded(retry_after_s)
+
+    def expect(self) -> None:
+        """Keeps a place for a request until it enters, in this turn of the event loop: others come in the same turn."""
+        if not self._coming:
+            asyncio.get_running_loop().call_soon(self._expect_none)
+        self._coming += 1
 
     def enter(self, count: int = 1) -> None:
         """Takes in so much work; ``check`` comes first."""
@@ -120,6 +141,14 @@ class Queue:
         if took_s is not None:
             self._mean_s += _FORGETTING * (took_s - self._mean_s)
         self._tell()
+
+    def refused(self) -> Overloaded:
+        """Counts a request that waited, and is refused; gives what to raise for it."""
+        self._watcher.rejected("queue")
+        return Overloaded(1)
+
+    def _expect_none(self) -> None:
+        self._coming = 0
 
     def _tell(self) -> None:
         running = min(self._inside, self._running_at_once)
@@ -143,7 +172,10 @@ class Lane:
     THREADS = "lane-"
 
     def __init__(self, name: str, threads: int, room: int, watcher: QueueWatcher) -> None:
-        self.queue = Queue(name, room, threads, threads, watcher)
+        self.queue = Queue(
+            name, room=room, inside_when_full=2 * threads, running_at_once=threads, shed=self._shed, watcher=watcher
+        )
+        self._inside: dict[Future[Any], None] = {}
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix=f"{self.THREADS}{name}")
 
     def check(self) -> None:
@@ -177,11 +209,12 @@ class Lane:
             finally:
                 took_s.append(time.perf_counter() - begun)
 
-        def leave(_done: Future[_Result]) -> None:
+        def leave(done: Future[_Result]) -> None:
             if not loop.is_closed():
-                loop.call_soon_threadsafe(self.queue.leave, 1, took_s[0] if took_s else None)
+                loop.call_soon_threadsafe(self._leave, done, took_s[0] if took_s else None)
 
         done = self._threads.submit(timed)
+        self._inside[done] = None
         # Not the wrapped future, which a request that was given up ends early: the thread is taken for as long as it
         # works.
         done.add_done_callback(leave)
@@ -191,6 +224,8 @@ class Lane:
             await asyncio.wait((result, left), return_when=asyncio.FIRST_COMPLETED)
             if not result.done():
                 raise ClientGone
+            if result.cancelled():
+                raise self.queue.refused()
             answer: _Result = result.result()
             return answer
         finally:
@@ -200,6 +235,15 @@ class Lane:
     def close(self) -> None:
         """Begins nothing more."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _leave(self, done: Future[Any], took_s: float | None) -> None:
+        del self._inside[done]
+        self.queue.leave(1, took_s)
+
+    def _shed(self, kept: int) -> None:
+        waiting = [each for each in self._inside if not each.running() and not each.done()]
+        for each in waiting[kept:]:
+            each.cancel()
 
 
 class Batcher:
@@ -222,8 +266,10 @@ class Batcher:
     def __init__(self, name: str, recognizer: Recognizer, max_batch: int, room: int, watcher: QueueWatcher) -> None:
         self.max_batch = max_batch
         self._recognizer = recognizer
-        # A run that is under way, and one to follow it at once.
-        self.queue = Queue(name, room, max_batch, max_batch, watcher)
+        # When it was full, one that runs and one to follow at once: more would wait, and not many more be answered.
+        self.queue = Queue(
+            name, room=room, inside_when_full=2, running_at_once=max_batch, shed=self._shed, watcher=watcher
+        )
         self._watcher = watcher
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="glyphs")
         self._waiting: deque[tuple[NDArray[np.uint8], asyncio.Future[Scores]]] = deque()
@@ -257,6 +303,13 @@ class Batcher:
     def close(self) -> None:
         """Begins nothing more."""
         self._thread.shutdown(wait=False, cancel_futures=True)
+
+    def _shed(self, kept: int) -> None:
+        while len(self._waiting) > kept:
+            _, result = self._waiting.pop()
+            self.queue.leave(1)
+            if not result.done():
+                result.set_exception(self.queue.refused())
 
     def _run(self) -> None:
         """Begins a run with what waits, as much as it takes."""

@@ -47,12 +47,12 @@ class QueueLimit:
             service: Service = scope["app"].state.service
             headers = dict(scope["headers"])
             length = headers.get(b"content-length", b"0")
-            retry_after_s = service.refuse(
+            queue = service.queue_of(
                 scope["path"],
                 headers.get(b"content-type", b"").decode("latin-1"),
                 int(length) if length.isdigit() else 0,
             )
-            if retry_after_s is not None:
+            if queue is not None and (retry_after_s := queue.refuse()) is not None:
                 await overloaded(scope["path"], retry_after_s)(scope, receive, send)
                 return
         await self._app(scope, receive, send)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import shutil
@@ -103,6 +104,9 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket] | None = None) -> None:
         """Begins to serve."""
         await super().startup(sockets)
+        # What is here now stays: looking through all of it for garbage, again and again, stops everybody for a while.
+        gc.collect()
+        gc.freeze()
         # uvloop keeps the sockets themselves to itself.
         self._listeners = [each.dup() for each in sockets or []]
         for listener in self._listeners:

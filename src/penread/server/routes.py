@@ -110,9 +110,10 @@ async def predict(request: Request) -> Response:
         asked = _parse(PredictRequest, body) if len(body) <= _SMALL_BYTES else None
         if asked is not None and asked.strokes is not None:
             return await _predict_drawn(request, asked.strokes, asked)
-        lane = service.lane_of(len(body))
+        beginning = body[:_BEGINNING_BYTES]
+        lane = service.photos if b'"items"' in beginning else service.lane_of(len(body))
         # Refused before its text becomes an image.
-        if b'"image"' in body[:_BEGINNING_BYTES]:
+        if b'"image"' in beginning:
             lane.check()
 
         def parse() -> tuple[list[Source], bool, PredictOptions]:
@@ -121,7 +122,7 @@ async def predict(request: Request) -> Response:
             return [each.source() for each in items], full.items is not None, full
     else:
         files, fields = await _form(request, len(PredictOptions.model_fields), MAX_ITEMS)
-        lane = service.lane_of(sum(map(len, files)))
+        lane = service.photos if len(files) > 1 else service.lane_of(len(files[0]))
 
         def parse() -> tuple[list[Source], bool, PredictOptions]:
             return [*files], len(files) > 1, _options(PredictOptions, fields)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from starlette.types import Receive
 
     from penread.bundle import Bundle
-    from penread.server.lanes import Scores
+    from penread.server.lanes import Queue, Scores
     from penread.server.metrics import Metrics
     from penread.server.settings import Settings
 
@@ -38,6 +38,7 @@ class Service:
         images: The lane for images that take milliseconds.
         photos: The lane for what takes a multiple of that: photographs, batches, explanations.
         pages: The lane for what takes seconds.
+        queues: All queues: that of each model, then those of the lanes.
         is_stopping: Whether the process is about to end.
 
     Args:
@@ -68,18 +69,18 @@ class Service:
         self.photos = Lane("photos", cores, min(settings.queue, _PHOTOS_A_CORE * cores), metrics)
         # Pages take seconds: they leave a core to characters, which take milliseconds.
         self.pages = Lane("pages", max(cores - 1, 1), min(settings.queue, _PAGES_A_CORE * cores), metrics)
-        self._queues = [batcher.queue for batcher in self._batchers.values()]
-        self._queues += [lane.queue for lane in (self.images, self.photos, self.pages)]
+        self.queues = [batcher.queue for batcher in self._batchers.values()]
+        self.queues += [lane.queue for lane in (self.images, self.photos, self.pages)]
         for name, recognizer in self.models.items():
             metrics.model(name, recognizer.info.version)
 
     @property
     def is_crowded(self) -> bool:
         """Whether any queue was full a moment ago."""
-        return any(queue.was_full for queue in self._queues)
+        return any(queue.was_full for queue in self.queues)
 
-    def refuse(self, path: str, content_type: str, content_length: int, *, shows_image: bool = False) -> int | None:
-        """Tells whether to refuse a request by its head alone, since the queue that it would wait in is full.
+    def queue_of(self, path: str, content_type: str, content_length: int, *, shows_image: bool = False) -> Queue | None:
+        """Tells from a request's head in which queue it would wait.
 
         Args:
             path: Its path.
@@ -88,20 +89,17 @@ class Service:
             shows_image: Whether its JSON is known to have an image.
 
         Returns:
-            The seconds after which to come again; None where there is room, or the head doesn't say which queue it is.
+            The queue; None where the head doesn't say. An image in JSON seems to be a drawing, until it is seen.
         """
-        if path == "/api/v1/predict":
-            if content_length > LARGE_BYTES:
-                return self.photos.queue.refuse()
-            if shows_image or content_type.startswith("multipart/"):
-                return self.images.queue.refuse()
-            # An image in JSON has a queue of its own, and is told when it is seen.
-            return self._batchers[self.recognizer.info.name].queue.refuse()
         if path == "/api/v1/read":
-            return self.pages.queue.refuse()
-        if path == "/api/v1/explain":
-            return self.photos.queue.refuse()
-        return None
+            return self.pages.queue
+        if path == "/api/v1/explain" or (path == "/api/v1/predict" and content_length > LARGE_BYTES):
+            return self.photos.queue
+        if path != "/api/v1/predict":
+            return None
+        if shows_image or content_type.startswith("multipart/"):
+            return self.images.queue
+        return self._batchers[self.recognizer.info.name].queue
 
     def lane_of(self, image_bytes: int) -> Lane:
         """Gives the lane for images of one request.
