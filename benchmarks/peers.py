@@ -2,10 +2,11 @@ r"""Reads single characters with what one would take instead, Tesseract, RapidOC
 
 They live in an environment of their own, as penread needs none of them. In a clone:
 
-    python -m venv peers && peers/bin/pip install . --requirement benchmarks/peers_requirements.txt
-    peers/bin/python benchmarks/peers.py choose data/emnist
-    peers/bin/python benchmarks/peers.py compare drawings/chars74k_hnd.json drawings/omniglot_latin_mouse.json=lower \
-        drawings/pendigits.json=digits photos/chars/labels.csv --chart docs/peers.png
+    python -m venv .venv-peers && .venv-peers/bin/pip install . --requirement benchmarks/peers_requirements.txt
+    .venv-peers/bin/python benchmarks/peers.py choose data/emnist
+    .venv-peers/bin/python benchmarks/peers.py compare drawings/chars74k_hnd.json \
+        drawings/omniglot_latin_mouse.json=lower drawings/pendigits.json=digits photos/chars/labels.csv \
+        --chart docs/peers.png
 
 ``choose`` looks for the settings with which each reader reads EMNIST's validation subset best: how large the picture
 is, how wide its margin and the pen, and the reader's own options. What it prints last is written down as ``DRAWN`` and
@@ -96,7 +97,7 @@ def _import(name: str) -> Any:  # noqa: ANN401 - peers aren't there where types 
     except ImportError as error:
         raise SystemExit(
             f"{name} can't be imported ({error}). Make an environment for the peers and run this with its Python: "
-            "python -m venv peers && peers/bin/pip install . --requirement benchmarks/peers_requirements.txt"
+            "python -m venv .venv-peers && .venv-peers/bin/pip install . -r benchmarks/peers_requirements.txt"
         ) from error
 
 

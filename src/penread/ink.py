@@ -111,9 +111,11 @@ def _pen() -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     phase = np.arange(_PHASES) / _PHASES
     pixels = np.floor(phase - _REACH_PX).astype(np.int64)[:, None] + np.arange(int(np.ceil(2 * _REACH_PX)) + 1)
     squared = (pixels + 0.5 - phase[:, None]) ** 2
-    steps = pixels[:, None, :, None] * GRID_PX + pixels[None, :, None, :]
-    squares = squared[:, None, :, None] + squared[None, :, None, :]
-    return steps.reshape(_PHASES**2, -1), squares.reshape(_PHASES**2, -1)
+    steps = (pixels[:, None, :, None] * GRID_PX + pixels[None, :, None, :]).reshape(_PHASES**2, -1)
+    squares = (squared[:, None, :, None] + squared[None, :, None, :]).reshape(_PHASES**2, -1)
+    # The corners are out of reach: the nearest pixels, as many as any phase reaches.
+    nearest = np.argsort(squares, axis=1, kind="stable")[:, : (squares < _REACH_PX**2).sum(axis=1).max()]
+    return np.take_along_axis(steps, nearest, axis=1), np.take_along_axis(squares, nearest, axis=1)
 
 
 _PEN_PIXELS, _PEN_SQUARED = _pen()

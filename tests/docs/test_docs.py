@@ -11,18 +11,23 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx2
 import numpy as np
 import pytest
 from PIL import Image
+from prometheus_client.parser import text_string_to_metric_families
 
 from penread import Ink
-from penread.bundle import Bundle
+from penread.bundle import Bundle, load_all
 from penread.cli import app
-from penread.image import MAX_PIXELS
+from penread.image import _MAX_PLAIN_BYTES, MAX_PIXELS
 from penread.ink import MAX_COORDINATE
 from penread.lines import MAX_LINES, MAX_PARTS
-from penread.server import limits
-from penread.server.settings import MAX_BODY_BYTES
+from penread.server import limits, protocol
+from penread.server.inference_tensors import _MAX_ID, _MAX_UNPACKED_BYTES
+from penread.server.metrics import REASONS, Metrics
+from penread.server.service import Service
+from penread.server.settings import MAX_BODY_BYTES, Settings
 from tests.conftest import ROOT, STROKES_L, write_small
 from tests.docs.briefly import FEWER
 from tests.documents.written import page_of, save_pages
@@ -39,8 +44,12 @@ NOT_RUN = {
     "make": "CI runs make test; make serve needs a terminal to end it",
     "docker": "there is no Docker engine where the tests run",
     "kubectl": "there is no cluster where the tests run; tests/deploy validates the manifests",
-    "python benchmarks/peers.py": "needs the others installed; tests/benchmarks runs it with readers of its own",
-    "peers/bin": "as above",
+    "python -m venv .venv-peers": "installs readers that penread doesn't need",
+    ".venv-peers/bin": "needs those readers; tests/benchmarks/test_peers.py runs it with readers of its own",
+    "python -m venv .venv-serving": "installs servers that penread doesn't need",
+    "python benchmarks/serving/run.py": "takes minutes; tests/benchmarks/test_serving.py runs it small",
+    "python benchmarks/serving/load.py": "takes minutes; tests/benchmarks/test_serving.py runs it small",
+    "python benchmarks/serving/malformed.py": "takes minutes; tests/security/test_content.py sends hundreds",
     "penread data fetch": "downloads half a gigabyte; tests/data/test_fetch.py fetches from a server of its own",
     "python benchmarks/ladder.py": "trains for half an hour; tests/benchmarks climbs two steps of it",
     "python benchmarks/rejection.py": "takes minutes; tests/benchmarks runs it on few",
@@ -185,6 +194,12 @@ def test_what_is_not_run_is_at_least_a_command() -> None:
                 assert {word for word in words if word.startswith("--")} <= options, command
 
 
+def test_what_is_not_run_is_shown() -> None:
+    """No reason outlives its command."""
+    shown = [command for document in DOCUMENTS for command in commands(document)]
+    assert [each for each in NOT_RUN if not any(command.startswith(each) for command in shown)] == []
+
+
 @pytest.mark.parametrize("name", ["README.md", "README.ru.md"])
 def test_the_python_runs(name: str, workplace: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
     monkeypatch.chdir(workplace)
@@ -205,6 +220,21 @@ def test_links_lead_somewhere(document: Path) -> None:
             assert (document.parent / link).exists(), link
 
 
+def anchor(heading: str) -> str:
+    """The place that a heading is linked by, as GitHub makes it."""
+    return re.sub(r"[^\w -]", "", heading.strip().lower()).replace(" ", "-")
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_lead_to_headings(document: Path) -> None:
+    for name, place in re.findall(r"\]\(([^)#:]*)#([^)]+)\)", document.read_text("utf-8")):
+        text = (document.parent / name if name else document).read_text("utf-8")
+        # A comment in a block of code begins like a heading.
+        prose = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
+        headings = re.findall(r"^#+ (.+)$", prose, re.MULTILINE)
+        assert place in map(anchor, headings), f"{name}#{place}"
+
+
 @pytest.mark.parametrize("name", ["README.md", "README.ru.md", "docs/models.md"])
 def test_the_figures_are_the_bundles(name: str) -> None:
     info = Bundle.load().info
@@ -220,9 +250,47 @@ def test_the_stated_bounds_are_those_of_the_code() -> None:
     for bound in (
         *(MAX_BODY_BYTES, limits.MAX_STROKES, limits.MAX_POINTS, limits.MAX_CHARSETS, limits.MAX_ITEMS),
         limits.MAX_POINTS_OF_ITEMS,
-        *(MAX_COORDINATE, MAX_PIXELS, MAX_PARTS, MAX_LINES),
+        *(MAX_COORDINATE, MAX_PIXELS, _MAX_PLAIN_BYTES, MAX_PARTS, MAX_LINES),
+        *(protocol._MAX_HEAD_BYTES, _MAX_ID),  # noqa: SLF001 - nobody else asks for it
     ):
         assert re.search(rf"(?<![\d,]){bound:,.0f}(?![\d,])", api), bound
+
+    # Of these two the document says that they are the same.
+    assert _MAX_UNPACKED_BYTES == MAX_BODY_BYTES
+    assert f"A request has {Settings.model_fields['request_timeout_s'].default:g} seconds to arrive" in api
+
+
+def statuses(table: str) -> set[str]:
+    """The statuses that a table's rows are about."""
+    return set(re.findall(r"^\| (\d{3}) \|", table, re.MULTILINE))
+
+
+def test_every_status_of_the_api_is_told(server: str) -> None:
+    errors = (ROOT / "docs" / "api.md").read_text("utf-8").partition("## Errors")[2].partition("## Bounds")[0]
+    described = httpx2.get(f"{server}/openapi.json").json()["paths"].values()
+    answered = {status for operations in described for each in operations.values() for status in each["responses"]}
+    assert len(answered) > 5
+    assert answered - {"200"} <= statuses(errors)
+
+
+def test_every_metric_lane_reason_and_alert_is_told(server: str) -> None:
+    text = (ROOT / "docs" / "deploy.md").read_text("utf-8")
+    told = set(re.findall(r"`((?:penread|process)_\w+)`", text))
+    given = set()
+    for family in text_string_to_metric_families(httpx2.get(f"{server}/metrics").text):
+        given.add(f"{family.name}_total" if family.type == "counter" else family.name)
+    assert {name for name in given if name.startswith("penread_")} <= told <= given
+    for reason in REASONS:
+        assert f"`{reason}`" in text
+    service = Service(load_all(["balanced"]), Settings(), Metrics())
+    service.close()
+    lanes = {queue._name for queue in service.queues}  # noqa: SLF001 - nobody else asks for it
+    assert set(re.findall(r"`(\w+)`", text.partition("that it is at: ")[2].partition("|")[0])) == lanes
+    architecture = (ROOT / "docs" / "architecture.md").read_text("utf-8").partition("| lane |")[2].partition("###")[0]
+    assert set(re.findall(r"^\| `(\w+)`", architecture, re.MULTILINE)) == lanes
+    rules = (ROOT / "deploy" / "prometheus" / "alerts.yml").read_text("utf-8")
+    alerts = re.findall(r"^\| `(Penread\w+)` \|", text, re.MULTILINE)
+    assert sorted(alerts) == sorted(re.findall(r"alert: (\w+)", rules))
 
 
 def test_the_docstring_example_runs() -> None:

@@ -39,7 +39,7 @@ class Client(threading.Thread):
         super().__init__()
         self._address = address
         self.answers: list[str] = []
-        self.lost: list[Exception] = []
+        self.lost: list[Exception | str] = []
 
     def run(self) -> None:
         with httpx2.Client(base_url=self._address, timeout=30) as client:
@@ -51,6 +51,9 @@ class Client(threading.Thread):
                     return
                 except httpx2.HTTPError as error:
                     self.lost.append(error)
+                    return
+                if response.status_code != 200:
+                    self.lost.append(response.text)
                     return
                 self.answers.append(response.json()["char"])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import io
 import json
 import os
@@ -207,6 +208,12 @@ def test_forms_that_are_not_right_are_told(api: httpx2.Client) -> None:
 def test_other_kinds_of_body_and_other_ways_are_told(api: httpx2.Client) -> None:
     assert "send application/json" in problem(api.post("/api/v1/predict", content=b"x"), 415)
     problem(api.post("/api/v1/predict", data={"image": "x"}), 415)
+    for path in ("/api/v1/predict", "/api/v1/read", "/api/v1/explain"):
+        packed = gzip.compress(json.dumps({"strokes": STROKES_L}).encode())
+        headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+        assert "send it as it is" in problem(api.post(path, content=packed, headers=headers), 415)
+    headers["Content-Encoding"] = "Identity"
+    assert api.post("/api/v1/predict", content=gzip.decompress(packed), headers=headers).json()["char"] == "L"
     problem(api.get("/api/v1/predict"), 405)
     problem(api.get("/nothing"), 404)
     problem(api.get("/static/../app.py"), 404)

@@ -80,7 +80,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     security.install(app, chosen, metrics)
     app.add_middleware(Observe, metrics=metrics)
     problems.install(app)
-    app.include_router(router)
+    # Not included: to look into a router that is takes FastAPI as long as all middleware together.
+    app.router.routes += router.routes
     app.include_router(inference_router)
     app.include_router(docs.router)
     app.include_router(page.router)

@@ -77,7 +77,7 @@ class Door:
         if retry_after_s is None:
             queue.expect()
             return None
-        self._metrics.request(path, "POST", HTTPStatus.SERVICE_UNAVAILABLE, 0.0)
+        self._metrics.request(path, "POST", HTTPStatus.SERVICE_UNAVAILABLE, None)
         given = _ID.search(head)
         request_id = given[1] if given else new_request_id()
         return self._answer(path, retry_after_s) % request_id

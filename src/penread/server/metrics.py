@@ -137,17 +137,19 @@ class Metrics:
         for reason in REASONS:
             self._rejections(reason)
 
-    def request(self, route: str, method: str, status: int, duration_s: float) -> None:
+    def request(self, route: str, method: str, status: int, duration_s: float | None) -> None:
         """Counts a request.
 
         Args:
             route: The route's template, such as ``/v2/models/{name}``, or ``NO_ROUTE``.
             method: One of ``METHODS``, or "other".
             status: HTTP status; 499 where the client left before the answer.
-            duration_s: How long it took, seconds.
+            duration_s: How long it took, seconds; None where it was refused at the door: it would stand for thousands
+                that took no time.
         """
         self._requests(route, method, status).inc()
-        self._durations(route).observe(duration_s)
+        if duration_s is not None:
+            self._durations(route).observe(duration_s)
 
     def queue(self, lane: str, waiting: int, running: int) -> None:
         """Takes how many requests are in a lane now.

@@ -39,7 +39,7 @@ _MAX_PATH = 512
 _MAX_CLIENT = 64
 # To ask whether the client is still there costs more than all else here; who left an answer that was ready at once
 # is nobody's concern.
-_ASK_AFTER_S = 0.005
+_ASK_AFTER_S = 0.1
 
 _log = structlog.get_logger()
 

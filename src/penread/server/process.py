@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import gc
 import logging
 import os
 import shutil
+import struct
 import sys
 import tempfile
 import threading
 import warnings
 from contextlib import suppress
 from functools import partial
+from socket import SOL_SOCKET
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
@@ -33,6 +36,8 @@ _KEEP_ALIVE_S = 75
 # The event loop waits for so long at most while another thread runs Python: it is what everybody waits for.
 _SWITCH_INTERVAL_S = 0.0005
 _ACCEPTS_AT_ONCE = 128
+# Python's socket has no name for it.
+_SO_ATTACH_FILTER = 26
 _METRICS_DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
 
 
@@ -114,10 +119,17 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket] | None = None) -> None:
         """Takes the connections that wait to be accepted, which would be reset, and then stops."""
+        for server in self.servers:
+            server.close()
+        for each in sockets or []:
+            each.close()
         for listener in self._listeners:
-            self._accept(listener)
             asyncio.get_running_loop().remove_reader(listener)
+            _let_nobody_in(listener)
+            self._accept(listener)
             listener.close()
+        # What uvloop accepted itself is a connection in its next turn: one that came later wouldn't be told to end.
+        await asyncio.sleep(0)
         if self._accepting:
             await asyncio.wait(self._accepting)
         await super().shutdown(sockets)
@@ -133,6 +145,17 @@ class _Server(uvicorn.Server):
                 accepting = loop.create_task(loop.connect_accepted_socket(make_protocol, connection))
                 self._accepting.add(accepting)
                 accepting.add_done_callback(self._accepting.discard)
+
+
+def _let_nobody_in(listener: socket) -> None:
+    """Has the kernel overlook who asks for a connection: between the last one accepted and the end they would be reset.
+
+    They ask again, and are refused by a closed port, or let in by whoever listens on it next.
+    """
+    if sys.platform == "linux":
+        # A program for the packet filter: one instruction, "keep 0 bytes of it".
+        drop = ctypes.create_string_buffer(struct.pack("HBBI", 0x06, 0, 0, 0))
+        listener.setsockopt(SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("HL", 1, ctypes.addressof(drop)))
 
 
 class _Worker(multiprocess.Process):

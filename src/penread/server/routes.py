@@ -37,6 +37,8 @@ from penread.server.schemas import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
+    from starlette.types import Receive, Scope, Send
+
     from penread.prediction import Prediction
     from penread.recognizer import Source
     from penread.server.metrics import Metrics
@@ -55,9 +57,18 @@ _BEGINNING_BYTES = 256
 class DirectRoute(APIRoute):
     """A route whose endpoint takes the request and gives the response, and nothing in between.
 
-    FastAPI would look for parameters and check the answer, which costs as much as recognising a character. It describes
-    the route all the same.
+    FastAPI would look for parameters, check the answer and keep what has to be closed in the end, which costs as much
+    as recognising a character. It describes the route all the same.
     """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - FastAPI's
+        super().__init__(*args, **kwargs)
+
+        async def respond(scope: Scope, receive: Receive, send: Send) -> None:
+            response: Response = await self.endpoint(Request(scope, receive, send))
+            await response(scope, receive, send)
+
+        self.app = respond
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Gives the endpoint itself."""
@@ -72,7 +83,7 @@ _REFUSALS: dict[int | str, dict[str, Any]] = {
     400: {"description": "The body can't be parsed.", **_PROBLEM},
     408: {"description": "The body didn't arrive in time.", **_PROBLEM},
     413: {"description": "The body is too large.", **_PROBLEM},
-    415: {"description": "The body is neither JSON nor a form.", **_PROBLEM},
+    415: {"description": "The body is neither JSON nor a form, or it is compressed.", **_PROBLEM},
     422: {"description": "What the body holds can't be read.", **_PROBLEM},
     503: {"description": "Too many requests are waiting; Retry-After says when to come again.", **_PROBLEM},
 }
@@ -240,6 +251,8 @@ def _json(answer: BaseModel) -> Response:
 
 
 def _content_type(request: Request) -> str:
+    if request.headers.get("content-encoding", "identity").strip().lower() not in ("identity", ""):
+        raise HTTPException(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The body is compressed: send it as it is.")
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 

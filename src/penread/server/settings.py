@@ -37,8 +37,8 @@ class Settings(BaseSettings):
         default=128,
         ge=1,
         le=10_000,
-        description="Characters drawn as strokes that may wait, a process; beyond it is answered 503. Images and pages "
-        "wait in shorter queues, in proportion to the cores",
+        description="Characters that may wait, a process: drawn as strokes, or in small images, each in a queue; "
+        "beyond it is answered 503. Photographs and pages wait in shorter queues, in proportion to the cores",
     )
     max_connections: int = Field(
         default=1_000, ge=1, le=100_000, description="Connections at a time, a process; further ones are answered 503"
