@@ -103,6 +103,22 @@ def test_workers_share_the_port_and_one_that_dies_is_replaced() -> None:
         assert process.wait(60) == 0
 
 
+@pytest.mark.parametrize("how", ["one ends", "all are started anew"])
+def test_workers_that_end_in_order_leave_the_port_open(how: str) -> None:
+    with serving("--workers", "2") as (address, process):
+        first = children(process.pid)
+        os.kill(first[0] if how == "one ends" else process.pid, signal.SIGTERM if how == "one ends" else signal.SIGHUP)
+        gone = set(first[:1]) if how == "one ends" else set(first)
+        deadline = time.monotonic() + 60
+        while gone & set(children(process.pid)) or len(children(process.pid)) < 2:
+            assert time.monotonic() < deadline, "the workers were not replaced"
+            assert ask(address).json()["char"] == "L"
+            time.sleep(0.1)
+        assert {ask(address).json()["char"] for _ in range(20)} == {"L"}
+        process.terminate()
+        assert process.wait(60) == 0
+
+
 def test_several_bundles_are_served_and_the_first_is_the_pages() -> None:
     with serving("--bundle", "reference,balanced") as (address, _):
         assert ask(address).json()["model"]["name"] == "reference"

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import gc
 import io
 import json
+import weakref
 from contextlib import asynccontextmanager
 from functools import partial
 from threading import Event
@@ -21,7 +23,8 @@ from PIL import Image
 
 from penread import Ink, Recognizer
 from penread.server.app import create_app
-from penread.server.service import MAX_BATCH
+from penread.server.lanes import ClientGone
+from penread.server.service import LARGE_BYTES, MAX_BATCH
 from penread.server.settings import Settings
 from tests.conftest import STROKES_L
 from tests.made import drawn
@@ -239,6 +242,54 @@ def test_what_nobody_waits_for_any_more_is_not_begun() -> None:
             assert gate.batches == [1]
             assert await metric(client, 'penread_queue_waiting{lane="images"}') == 0
             assert await metric(client, 'penread_queue_running{lane="images"}') == 0
+
+    run(scenario)
+
+
+def test_what_was_given_up_while_it_waited_is_not_kept() -> None:
+    class Body:
+        """What a request holds."""
+
+    async def scenario() -> None:
+        async with gated() as (app, _, gate):
+            lane = app.state.service.pages
+            kept: list[weakref.ref[Body]] = []
+
+            async def leave() -> dict[str, str]:
+                await asyncio.sleep(0.01)
+                return {"type": "http.disconnect"}
+
+            async def give_up() -> None:
+                body = Body()
+                kept.append(weakref.ref(body))
+                with pytest.raises(ClientGone):
+                    await lane.run(lambda: (gate.go_on.wait(60), body), leave)
+
+            for _ in range(12):
+                await give_up()
+            gc.collect()
+            # But for those that a thread is at.
+            assert sum(each() is not None for each in kept) <= 2
+
+    run(scenario)
+
+
+def test_an_image_of_few_bytes_and_many_pixels_does_not_hold_up_small_ones() -> None:
+    async def scenario() -> None:
+        async with gated(before="predict_many") as (_, client, gate):
+            buffer = io.BytesIO()
+            Image.fromarray(255 - Ink(STROKES_L).glyph()).resize((2000, 2000)).save(buffer, "PNG")
+            content = buffer.getvalue()
+            assert len(content) < LARGE_BYTES
+            answers: list[httpx2.Response] = []
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(lambda: ask(client, answers, image=base64.b64encode(content).decode()))
+                await until(lambda: len(gate.batches) == 1)
+                waiting = 'penread_queue_running{lane="%s"}'
+                assert await metric(client, waiting % "photos") == 1
+                assert await metric(client, waiting % "images") == 0
+                gate.go_on.set()
+            assert [each.json()["char"] for each in answers] == ["L"]
 
     run(scenario)
 

@@ -54,8 +54,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             "request_timeout_s": chosen.request_timeout_s,
             "service": service,
             "metrics": metrics,
-            # Other origins' pages must be told by CORS' headers that they may read the answer.
-            "door": None if chosen.origins else Door(service, metrics),
+            # Other origins' pages must be told by CORS' headers that they may read the answer; and a queue isn't closed
+            # to those with a key, or within their rate, by those without.
+            "door": None if chosen.origins or chosen.keys or chosen.rate_limit else Door(service, metrics),
         }
         service.close()
         logs.stopped()

@@ -25,8 +25,11 @@ _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,9})[ \t]*(?=\r\n)", re.IG
 _TYPE = re.compile(rb"\r\ncontent-type:[ \t]*([!-~]+)", re.IGNORECASE)
 _ID = re.compile(rb"\r\nx-request-id:[ \t]*([A-Za-z0-9._-]{1,128})[ \t]*(?=\r\n)", re.IGNORECASE)
 _OTHERWISE = re.compile(
-    rb"\r\n(?:transfer-encoding|connection|expect|upgrade)[ \t]*:[ \t]*(?!keep-alive\r\n)", re.IGNORECASE
+    rb"\r\n(?:transfer-encoding|connection|expect|upgrade)[ \t]*:[ \t]*+(?!keep-alive[ \t]*\r\n)", re.IGNORECASE
 )
+# What the parser would refuse must come to it.
+_HEADERS = re.compile(rb"\r\n(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t -~]*\r\n)+")
+_LENGTH_NAME = re.compile(rb"\r\ncontent-length[ \t]*:", re.IGNORECASE)
 # Where an image is, it comes early: behind the options at most.
 _BEGINNING_BYTES = 256
 
@@ -59,9 +62,15 @@ class Door:
         end = packet.find(b"\r\n\r\n", 0, 8192)
         if line is None or end < 0:
             return None
-        head = packet[: end + 2]
+        head = packet[line.end() - 2 : end + 2]
         lengths = _LENGTH.findall(head)
-        if len(lengths) != 1 or end + 4 + int(lengths[0]) != len(packet) or _OTHERWISE.search(head):
+        if (
+            not _HEADERS.fullmatch(head)
+            or len(lengths) != 1
+            or len(_LENGTH_NAME.findall(head)) != 1
+            or end + 4 + int(lengths[0]) != len(packet)
+            or _OTHERWISE.search(head)
+        ):
             return None
         kind = _TYPE.search(head)
         path = line[1].decode()

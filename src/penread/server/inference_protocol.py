@@ -30,6 +30,7 @@ from penread.server.inference_tensors import (
 )
 from penread.server.problems import RequestInvalid
 from penread.server.routes import DirectRoute
+from penread.server.service import MAX_BATCH
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -47,8 +48,6 @@ _EXTENSIONS = ["binary_tensor_data", "model_configuration"]
 _PLATFORM = "onnxruntime_onnx"
 # So much is parsed in less time than it takes to hand it to a thread.
 _SMALL_BYTES = 16 * 1024
-# So many are put into words on the event loop, and gathered with other requests': no more than a run takes.
-_FEW = 8
 # Less isn't worth compressing: it goes in one packet.
 _MIN_COMPRESSED_BYTES = 1_024
 _ENCODERS: dict[str, Callable[[bytes], bytes]] = {
@@ -387,7 +386,7 @@ async def infer(request: Request) -> Response:
         return _answered(*content, request.headers.get("accept-encoding", "")), predictions
 
     asked = _parse(body, json_bytes) if not encoding and len(body) <= _SMALL_BYTES else None
-    if asked and len(asked.glyphs) <= _FEW:
+    if asked and len(asked.glyphs) <= MAX_BATCH:
         response, predictions = finish(asked, await service.score(recognizer, asked.glyphs, request.receive))
     else:
 

@@ -106,14 +106,16 @@ class Queue:
     def refuse(self) -> int | None:
         """Tells whether to refuse, for want of room: the seconds after which to come again, or None."""
         was_full = self.was_full
-        inside = self._inside + self._coming
-        if inside < (self._inside_when_full if was_full else self._running_at_once + self._room):
+        bound = self._inside_when_full if was_full else self._running_at_once + self._room
+        if self._inside + self._coming < bound:
             return None
-        self._full_until_s = time.monotonic() + _CALM_S
         self._watcher.rejected("queue")
-        if not was_full:
-            self._shed(max(self._inside_when_full - self._running_at_once, 0))
-        return max(1, math.ceil(inside * self._mean_s / self._running_at_once))
+        # A place that is kept for a request may be kept in vain: what it holds may be no drawing.
+        if self._inside >= bound:
+            self._full_until_s = time.monotonic() + _CALM_S
+            if not was_full:
+                self._shed(max(self._inside_when_full - self._running_at_once, 0))
+        return self._retry_after_s()
 
     def check(self) -> None:
         """Refuses where there is no room.
@@ -136,7 +138,7 @@ class Queue:
         self._tell()
 
     def leave(self, count: int, took_s: float | None = None) -> None:
-        """Lets out so much work, which took so long for each; None where it was never done."""
+        """Lets out so much work, which took so long; None where it was never done."""
         self._inside -= count
         if took_s is not None:
             self._mean_s += _FORGETTING * (took_s - self._mean_s)
@@ -145,7 +147,10 @@ class Queue:
     def refused(self) -> Overloaded:
         """Counts a request that waited, and is refused; gives what to raise for it."""
         self._watcher.rejected("queue")
-        return Overloaded(1)
+        return Overloaded(self._retry_after_s())
+
+    def _retry_after_s(self) -> int:
+        return max(1, math.ceil(self._inside * self._mean_s / self._running_at_once))
 
     def _expect_none(self) -> None:
         self._coming = 0
@@ -201,15 +206,18 @@ class Lane:
         self.queue.enter()
         loop = asyncio.get_running_loop()
         took_s: list[float] = []
+        # The threads' own queue keeps what was cancelled until its turn would have come: a body isn't to wait with it.
+        held = [work]
 
         def timed() -> _Result:
             begun = time.perf_counter()
             try:
-                return work()
+                return held.pop()()
             finally:
                 took_s.append(time.perf_counter() - begun)
 
         def leave(done: Future[_Result]) -> None:
+            held.clear()
             if not loop.is_closed():
                 loop.call_soon_threadsafe(self._leave, done, took_s[0] if took_s else None)
 
@@ -339,7 +347,7 @@ class Batcher:
         took_s: float,
     ) -> None:
         """Gives each request its part of a run, and begins the next one."""
-        self.queue.leave(len(requests), took_s / len(requests))
+        self.queue.leave(len(requests), took_s)
         self._run()
         first = 0
         for glyphs, result in requests:

@@ -83,7 +83,7 @@ def run(settings: Settings) -> None:
     finally:
         if directory:
             shutil.rmtree(directory, ignore_errors=True)
-        _leave_threads()
+    _leave_threads()
 
 
 def _leave_threads() -> None:
@@ -125,8 +125,10 @@ class _Server(uvicorn.Server):
             each.close()
         for listener in self._listeners:
             asyncio.get_running_loop().remove_reader(listener)
-            _let_nobody_in(listener)
-            self._accept(listener)
+            # The other processes go on with this socket, unless all of them end: then the first one has seen to it.
+            if self.config.workers == 1:
+                _let_nobody_in(listener)
+            self._accept(listener, self.config.backlog)
             listener.close()
         # What uvloop accepted itself is a connection in its next turn: one that came later wouldn't be told to end.
         await asyncio.sleep(0)
@@ -134,12 +136,12 @@ class _Server(uvicorn.Server):
             await asyncio.wait(self._accepting)
         await super().shutdown(sockets)
 
-    def _accept(self, listener: socket) -> None:
+    def _accept(self, listener: socket, at_most: int = _ACCEPTS_AT_ONCE) -> None:
         loop = asyncio.get_running_loop()
         make_protocol = partial(BoundedProtocol, self.config, self.server_state, self.lifespan.state)
         # OSError: the connection is gone again, or there are too many files: then uvloop's own turn will try again.
         with suppress(OSError):
-            for _ in range(_ACCEPTS_AT_ONCE):
+            for _ in range(at_most):
                 connection, _ = listener.accept()
                 connection.setblocking(False)
                 accepting = loop.create_task(loop.connect_accepted_socket(make_protocol, connection))
@@ -155,7 +157,9 @@ def _let_nobody_in(listener: socket) -> None:
     if sys.platform == "linux":
         # A program for the packet filter: one instruction, "keep 0 bytes of it".
         drop = ctypes.create_string_buffer(struct.pack("HBBI", 0x06, 0, 0, 0))
-        listener.setsockopt(SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("HL", 1, ctypes.addressof(drop)))
+        # A sandbox may forbid it. Then the few who ask in these microseconds are reset.
+        with suppress(OSError):
+            listener.setsockopt(SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("HL", 1, ctypes.addressof(drop)))
 
 
 class _Worker(multiprocess.Process):
@@ -181,6 +185,7 @@ class _Workers(multiprocess.Multiprocess):
     def terminate_all(self) -> None:
         """Ends the processes. Connections that wait on the socket here would wait in vain."""
         for listener in self.sockets:
+            _let_nobody_in(listener)
             listener.close()
         super().terminate_all()
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 if TYPE_CHECKING:
     import asyncio
 
-    from starlette.types import Receive, Scope, Send
+    from starlette.types import ASGIApp, Receive, Scope, Send
     from uvicorn.config import Config
     from uvicorn.server import ServerState
 
@@ -60,6 +61,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._wire_bytes = 0
         self._is_in_head = True
         self._is_ending = False
+        self._aborts: list[asyncio.TimerHandle] = []
         self._door: Door | None = app_state["door"]
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -80,7 +82,7 @@ class BoundedProtocol(HttpToolsProtocol):
                 other.transport.abort()
                 break
         else:
-            self.app = _refuse
+            self.app = partial(_refuse, self.app)
             self.app_state["metrics"].rejected("connections")
             self._is_ending = True
 
@@ -88,12 +90,14 @@ class BoundedProtocol(HttpToolsProtocol):
         """Forgets the connection."""
         self._met()
         self._taken()
+        for abort in self._aborts:
+            abort.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Takes bytes, but no endless head, and no endless trailers."""
-        if self._is_idle and self._is_in_head and not self._head_bytes and not self._is_ending:
-            refusal = self._door.refusal(data) if self._door else None
+        if self._door and self._may_refuse:
+            refusal = self._door.refusal(data)
             if refusal is not None:
                 self._met()
                 self._unset_keepalive_if_required()
@@ -200,6 +204,17 @@ class BoundedProtocol(HttpToolsProtocol):
     def _is_idle(self) -> bool:
         return self.cycle is None or self.cycle.response_complete
 
+    @property
+    def _may_refuse(self) -> bool:
+        """Whether what comes now begins a request, and its answer would be taken."""
+        return (
+            self._is_idle
+            and self._is_in_head
+            and not self._head_bytes
+            and not self._is_ending
+            and not self.flow.write_paused
+        )
+
     def _close_if_idle(self) -> None:
         if self._is_idle:
             self.transport.close()
@@ -207,7 +222,11 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _abort_later(self) -> asyncio.TimerHandle:
         """Ends a connection in a while, whatever the client takes or doesn't."""
-        return self.loop.call_later(self._timeout_s, self.transport.abort)
+        abort = self.loop.call_later(self._timeout_s, self.transport.abort)
+        # Cancelled at the end: a timer would keep the connection's memory for as long as it runs.
+        self._aborts = [each for each in self._aborts if not each.cancelled()]
+        self._aborts.append(abort)
+        return abort
 
     def _taken(self) -> None:
         if self._write_deadline is not None:
@@ -223,6 +242,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._deadline = None
 
     def _head_is_late(self) -> None:
+        self.app_state["metrics"].rejected("timeout")
         self._end(HTTPStatus.REQUEST_TIMEOUT, f"The request didn't arrive in {self._timeout_s:g} seconds.")
 
     def _end(self, status: HTTPStatus, detail: str) -> None:
@@ -240,6 +260,7 @@ def _problem(status: HTTPStatus, detail: str) -> bytes:
     return json.dumps(problem).encode()
 
 
+_PROBES = ("/healthz", "/v2/health/live")
 _CROWDED = _problem(HTTPStatus.SERVICE_UNAVAILABLE, "There are too many connections. Come again in a moment.")
 _CROWDED_HEADERS = [
     (b"content-type", b"application/problem+json"),
@@ -248,6 +269,10 @@ _CROWDED_HEADERS = [
 ]
 
 
-async def _refuse(_scope: Scope, _receive: Receive, send: Send) -> None:
+async def _refuse(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    # Too much to do is no reason to be started anew.
+    if scope["method"] == "GET" and scope["path"] in _PROBES:
+        await app(scope, receive, send)
+        return
     await send({"type": "http.response.start", "status": 503, "headers": _CROWDED_HEADERS})
     await send({"type": "http.response.body", "body": _CROWDED})

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
     from penread.prediction import Prediction
     from penread.recognizer import Source
+    from penread.server.lanes import Lane
     from penread.server.metrics import Metrics
     from penread.server.service import Service
 
@@ -50,8 +51,8 @@ _Options = TypeVar("_Options", bound=FormFields)
 # So much JSON is parsed, and drawn as a glyph, in about a millisecond: less than it takes to hand it to a thread and
 # back when the processor is busy.
 _SMALL_BYTES = 16 * 1024
-# Where an image is, it comes early: behind the options at most.
-_BEGINNING_BYTES = 256
+# As many are read in a few milliseconds.
+_SMALL_PIXELS = 1_000_000
 
 
 class DirectRoute(APIRoute):
@@ -118,14 +119,10 @@ async def predict(request: Request) -> Response:
     service = _service(request)
     if _content_type(request) == "application/json":
         body = await request.body()
+        lane = _checked_lane(service, body)
         asked = _parse(PredictRequest, body) if len(body) <= _SMALL_BYTES else None
         if asked is not None and asked.strokes is not None:
             return await _predict_drawn(request, asked.strokes, asked)
-        beginning = body[:_BEGINNING_BYTES]
-        lane = service.photos if b'"items"' in beginning else service.lane_of(len(body))
-        # Refused before its text becomes an image.
-        if b'"image"' in beginning:
-            lane.check()
 
         def parse() -> tuple[list[Source], bool, PredictOptions]:
             full = asked or _parse(PredictRequest, body)
@@ -142,7 +139,13 @@ async def predict(request: Request) -> Response:
 
     def answer() -> tuple[list[Prediction], bytes]:
         sources, are_many, options = parse()
-        _check_pixels_together(sources)
+        pixels = sum(count_pixels(each) for each in sources if isinstance(each, bytes))
+        if are_many and pixels > MAX_PIXELS:
+            raise InputError(
+                f"The images have {pixels:,} pixels together; {MAX_PIXELS:,} is the most. Send fewer at a time."
+            )
+        if pixels > _SMALL_PIXELS and is_small_lane:
+            raise _IsLarge
         glyphs = to_glyphs(sources)
         predictions = recognizer.predict_many(glyphs, **_how(options))
         shown = glyphs if options.include_glyph else None
@@ -153,10 +156,31 @@ async def predict(request: Request) -> Response:
             PredictResponse.of(prediction, recognizer.info, shown if shown is None else shown[0])
         )
 
-    predictions, content = await lane.run(answer, request.receive)
-    for prediction in predictions:
-        _metrics(request).predicted(recognizer.info.name, prediction.char)
+    is_small_lane = lane is service.images
+    try:
+        predictions, content = await lane.run(answer, request.receive)
+    except _IsLarge:
+        is_small_lane = False
+        predictions, content = await service.photos.run(answer, request.receive)
+    _count(request, predictions)
     return Response(content, media_type="application/json")
+
+
+def _checked_lane(service: Service, body: bytes) -> Lane:
+    """Gives the lane for what JSON has beside one drawing, and refuses either for want of room: before it is parsed."""
+    lane = service.photos if b'"items"' in body else service.lane_of(len(body))
+    is_drawing = len(body) <= _SMALL_BYTES and b'"items"' not in body and b'"image"' not in body
+    (service.queues[0] if is_drawing else lane.queue).check()
+    return lane
+
+
+def _count(request: Request, predictions: list[Prediction]) -> None:
+    for prediction in predictions:
+        _metrics(request).predicted(_service(request).recognizer.info.name, prediction.char)
+
+
+class _IsLarge(Exception):  # noqa: N818 - it goes elsewhere
+    """An image of few bytes and many pixels: those who wait for small ones aren't to wait for it."""
 
 
 async def _predict_drawn(request: Request, strokes: list[list[list[float]]], options: PredictOptions) -> Response:
@@ -168,16 +192,6 @@ async def _predict_drawn(request: Request, strokes: list[list[list[float]]], opt
     [prediction] = recognizer.decide(glyph[None], logits, kinds, **_how(options))
     _metrics(request).predicted(recognizer.info.name, prediction.char)
     return _json(PredictResponse.of(prediction, recognizer.info, glyph if options.include_glyph else None))
-
-
-def _check_pixels_together(sources: list[Source]) -> None:
-    """Refuses images that are too large together; of a single one it is told when it is read."""
-    if len(sources) > 1:
-        pixels = sum(count_pixels(each) for each in sources if isinstance(each, bytes))
-        if pixels > MAX_PIXELS:
-            raise InputError(
-                f"The images have {pixels:,} pixels together; {MAX_PIXELS:,} is the most. Send fewer at a time."
-            )
 
 
 @router.post(

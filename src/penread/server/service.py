@@ -79,17 +79,19 @@ class Service:
         """Whether any queue was full a moment ago."""
         return any(queue.was_full for queue in self.queues)
 
-    def queue_of(self, path: str, content_type: str, content_length: int, *, shows_image: bool = False) -> Queue | None:
+    def queue_of(
+        self, path: str, content_type: str, content_length: int, *, shows_image: bool | None = None
+    ) -> Queue | None:
         """Tells from a request's head in which queue it would wait.
 
         Args:
             path: Its path.
             content_type: Its ``Content-Type``.
             content_length: Its ``Content-Length``, 0 where it has none.
-            shows_image: Whether its JSON is known to have an image.
+            shows_image: Whether its JSON has an image, and no drawing; None where it isn't known.
 
         Returns:
-            The queue; None where the head doesn't say. An image in JSON seems to be a drawing, until it is seen.
+            The queue; None where that isn't known.
         """
         if path == "/api/v1/read":
             return self.pages.queue
@@ -99,7 +101,7 @@ class Service:
             return None
         if shows_image or content_type.startswith("multipart/"):
             return self.images.queue
-        return self._batchers[self.recognizer.info.name].queue
+        return None if shows_image is None else self.queues[0]
 
     def lane_of(self, image_bytes: int) -> Lane:
         """Gives the lane for images of one request.
