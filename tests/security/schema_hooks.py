@@ -41,14 +41,18 @@ schemathesis.openapi.format("binary", strategies.sampled_from(_PICTURES))
 def filter_case(_context: HookContext, case: Case[Any]) -> bool:
     """Leaves out bodies that are as described and ask for the impossible, which is answered 422.
 
-    And those that are meant to be wrong and aren't: an empty list sends no field of a form.
+    And those that are meant to be wrong and aren't: an empty list sends no field of a form, and what should be text and
+    is a number or true or false is text in a form.
     """
     if case.meta is None:
         return True
     if case.meta.generation.mode.is_positive:
         return _is_inference(case) if case.path.endswith("/infer") else _is_possible(case)
     is_form = case.media_type == "multipart/form-data" and isinstance(case.body, dict)
-    return not is_form or not any(map(_is_empty, case.body.values()))  # type: ignore[union-attr]
+    if not is_form:
+        return True
+    fields: dict[str, Any] = case.body  # type: ignore[assignment]
+    return not any(map(_is_empty, fields.values())) and not isinstance(fields.get("charset"), bool | int | float)
 
 
 def _is_possible(case: Case[Any]) -> bool:
