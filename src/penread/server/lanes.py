@@ -274,9 +274,10 @@ class Batcher:
     def __init__(self, name: str, recognizer: Recognizer, max_batch: int, room: int, watcher: QueueWatcher) -> None:
         self.max_batch = max_batch
         self._recognizer = recognizer
-        # When it was full, one that runs and one to follow at once: more would wait, and not many more be answered.
+        # When it was full, one at a time: a second would be a third more answers, and everybody's wait half as long
+        # again.
         self.queue = Queue(
-            name, room=room, inside_when_full=2, running_at_once=max_batch, shed=self._shed, watcher=watcher
+            name, room=room, inside_when_full=1, running_at_once=max_batch, shed=self._shed, watcher=watcher
         )
         self._watcher = watcher
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="glyphs")
