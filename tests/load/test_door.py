@@ -99,6 +99,9 @@ def test_it_says_what_the_application_says() -> None:
         pytest.param(packet("/api/v1/predict", JSON).replace(b"HTTP/1.1", b"HTTP/1.0"), id="HTTP/1.0"),
         pytest.param(packet("/api/v1/predict", JSON)[:60], id="half a head"),
         pytest.param(packet("/api/v1/nothing", JSON), id="no such route"),
+        pytest.param(
+            packet("/api/v1/predict", JSON, body=b'{"items": [%b]}' % DRAWING), id="many, which wait elsewhere"
+        ),
         pytest.param(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n", id="health"),
         pytest.param(b"", id="nothing"),
     ],
